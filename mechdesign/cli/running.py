@@ -1,0 +1,274 @@
+"""Runs one node from its configuration until it is told to stop."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+from mechdesign.cli.events import as_record, as_sentence, obstacle
+from mechdesign.cli.exits import Exit
+from mechdesign.cli.node_files import ProposalTable, load_values_file
+from mechdesign.cli.output import emit_json, say, warn
+from mechdesign.cli.plan import Plan
+from mechdesign.cli.values import ValuesStrategy
+from mechdesign.kernel.config import PRESETS
+from mechdesign.kernel.errors import ConfigError, InputError, MechanismError
+from mechdesign.kernel.identity import fingerprint
+from mechdesign.mechanisms import registry
+from mechdesign.mechanisms.events import (
+    MemberConvicted,
+    ProposeSession,
+    SessionAborted,
+    SessionProposed,
+    Settled,
+    UserEvent,
+)
+from mechdesign.mechanisms.inputs import split_parameters
+from mechdesign.mechanisms.session import Policy, lookup_with
+from mechdesign.node import Node, read_terminal, tcp
+from mechdesign.player import Person, Strategy, silent
+from mechdesign.transport.face import PeerAddress
+
+__all__ = ["CRASHED", "run_node"]
+
+CRASHED = 137
+"""Exit code of a node that was told to crash, the one of a process that was killed."""
+
+_STATUS_S = 0.5
+_MS = 1000
+
+
+class _Running:
+    """A node with what it still has to propose, and what it told so far."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.others = [member.name for member in plan.roster.members if member.name != plan.name]
+        self.ended = 0
+        self.aborted = 0
+        self.changed = asyncio.Event()
+        file = plan.file
+        self.values = ValuesStrategy(load_values_file(file.player.values)) if file.player.values else None
+        own = [registry.load(name) for name in file.load]
+        self.requests = [(each.after, _request(each, own)) for each in file.propose]
+        try:
+            file.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise ConfigError(f"data: the folder {file.data} cannot be made: {error.strerror}") from error
+        preset = PRESETS[file.preset]
+        addresses = {**plan.roster_file.addresses, **file.addresses}
+        peers = {member.id: PeerAddress(member.curve, addresses.get(member.name)) for member in plan.roster.members}
+        wrap = None
+        if plan.misbehave is not None:
+            from mechdesign.testing.misbehaviour import misbehave
+
+            wrap = misbehave(plan.misbehave)
+        policy = file.policy
+        self.node = Node(
+            plan.roster,
+            plan.identity,
+            transport=tcp(plan.identity, plan.listen, peers, preset.transport),
+            journal=file.data / "journal.sqlite3",
+            strategy=self._strategy(),
+            policy=Policy(
+                None if policy.mechanisms is None else frozenset(policy.mechanisms), policy.deposit_max, policy.enrol
+            ),
+            lookup=lookup_with(*own),
+            config=preset.group,
+            out=file.data,
+            on_event=self._heard,
+            wrap=wrap,
+        )
+
+    def _strategy(self) -> Strategy:
+        if self.values is not None:
+            return self.values
+        if self.plan.file.player.ask:
+            return Person(read_terminal, warn)
+        return silent
+
+    def tell(self, record: dict[str, Any]) -> None:
+        """Print a record in the chosen form."""
+        if self.plan.as_json:
+            emit_json({"player": self.plan.name, "at_us": time.monotonic_ns() // 1000, **record}, lines=True)
+        elif (sentence := as_sentence(record)) is not None:
+            say(sentence)
+
+    def _heard(self, event: UserEvent) -> None:
+        if isinstance(event, SessionProposed) and self.values is not None:
+            self.values.proposed(event)
+        record = as_record(event)
+        out = self.plan.file.data
+        if isinstance(event, Settled | SessionAborted) and event.transcript:
+            record["transcript"] = str(out / f"{event.session.hex()[:16]}.transcript")
+        if isinstance(event, MemberConvicted):
+            record["evidence"] = str(out / f"{event.offence}-{event.member}.evidence")
+        self.tell(record)
+        if isinstance(event, Settled | SessionAborted):
+            self.ended += 1
+            self.aborted += isinstance(event, SessionAborted)
+            self.changed.set()
+
+    def propose_what_is_due(self) -> None:
+        """Propose what waits for no further session to end; the label makes a second proposal the same one."""
+        due = [request for after, request in self.requests if after <= self.ended]
+        self.requests = [(after, request) for after, request in self.requests if after > self.ended]
+        for request in due:
+            self.node.propose(request)
+
+    async def follow(self) -> Exit:
+        """Propose, and wait for what ends this node: enough sessions, the time limit, or a signal."""
+        done = self.plan.sessions
+        while not done or self.ended < done or self.requests:
+            self.propose_what_is_due()
+            self.changed.clear()
+            await self.changed.wait()
+        await asyncio.sleep(self.plan.linger_s)
+        return Exit.ABORTED if self.aborted else Exit.OK
+
+    async def report_status(self) -> None:
+        """Tell who is missing and how far the log is, whenever that has changed."""
+        last: dict[str, Any] = {}
+        while True:
+            status = self.status()
+            if status != last:
+                last = status
+                self.tell({"event": "status", **status})
+            await asyncio.sleep(_STATUS_S)
+
+    def status(self) -> dict[str, Any]:
+        """The node's local view as plain data."""
+        group = self.node.status().stack.group
+        called = self.plan.roster.name
+        linked = [called(member) for member in group.linked]
+        return {
+            "state": group.state,
+            "detail": group.detail,
+            "round": group.round,
+            "highest": group.highest,
+            "pending": group.pending,
+            "pulls": group.pulls,
+            "delivered": group.delivered,
+            "linked": linked,
+            "unlinked": [name for name in self.others if name not in linked],
+            "missing": [called(member) for member in group.missing],
+            "suspected": [called(member) for member in group.suspected],
+        }
+
+
+def _request(table: ProposalTable, own: list[Any]) -> ProposeSession:
+    cls = next((each for each in own if table.mechanism in (each.name, each.full_name())), None)
+    parameters, session = split_parameters(table.parameters)
+    try:
+        mechanism = (cls or registry.load(table.mechanism)).from_parameters(parameters)
+    except InputError as error:
+        raise ConfigError(f"propose: {table.mechanism}: {error}") from error
+    except MechanismError as error:
+        raise ConfigError(f"propose: mechanism: {error}") from error
+    return ProposeSession(
+        mechanism=mechanism,
+        asked=table.asked,
+        seal=table.seal or "",
+        threshold=table.threshold,
+        deposit=table.deposit,
+        sanctions=table.sanctions,
+        accounts=table.accounts,
+        ties=session.ties,
+        currency=session.currency,
+        enrol_ms=table.enrol_s * _MS,
+        report_ms=table.report_s * _MS,
+        open_ms=table.open_s * _MS,
+        attest_ms=table.attest_s * _MS,
+        players_min=table.players_min,
+        label=table.label,
+    )
+
+
+async def run_node(plan: Plan) -> Exit:
+    """Run a node until it has done what it was asked to do, or is told to stop.
+
+    Returns:
+        The exit code of the process.
+    """
+    running = _Running(plan)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    watch = await _stop_at_eof(stop) if plan.until_eof else None
+    node = running.node
+    try:
+        await node.start()
+    except BaseException:
+        if watch is not None:
+            watch.close()
+        raise
+    running.tell(
+        {
+            "event": "started",
+            "member": plan.name,
+            "address": plan.listen,
+            "roster": fingerprint(plan.roster.digest),
+            "members": plan.roster.n,
+            "pid": os.getpid(),
+        }
+    )
+    work = asyncio.create_task(node.run())
+    follow = asyncio.create_task(running.follow())
+    status = asyncio.create_task(running.report_status())
+    stopped = asyncio.create_task(stop.wait())
+    everything: set[asyncio.Task[Any]] = {work, follow, status, stopped}
+    try:
+        await asyncio.wait(everything, timeout=plan.timeout_s or None, return_when=asyncio.FIRST_COMPLETED)
+        return _verdict(running, work, follow, status, stopped)
+    finally:
+        await node.stop()
+        for task in everything:
+            task.cancel()
+        await asyncio.gather(*everything, return_exceptions=True)
+        if watch is not None:
+            watch.close()
+
+
+def _verdict(
+    running: _Running,
+    work: "asyncio.Task[None]",
+    follow: "asyncio.Task[Exit]",
+    status: "asyncio.Task[None]",
+    stopped: "asyncio.Task[bool]",
+) -> Exit:
+    if work.done() and (failure := work.exception()) is not None:
+        if running.plan.misbehave == "crash" and type(failure).__name__ == "Crashed":
+            sys.stdout.flush()
+            os._exit(CRASHED)  # as if killed: nothing is closed, nothing is said
+        raise failure
+    if status.done():
+        status.result()  # it never ends by itself: raises what went wrong
+    if follow.done():
+        code = follow.result()
+        running.tell({"event": "stopped", "reason": f"{running.ended} sessions ended"})
+        return code
+    if stopped.done():
+        running.tell({"event": "stopped", "reason": "told to"})
+        return Exit.OK
+    why = obstacle(running.status()) or "the sessions did not end"
+    warn(f"{running.plan.name}: stalled after {running.plan.timeout_s:g} s: {why}")
+    running.tell({"event": "stopped", "reason": "stalled"})
+    return Exit.STALLED
+
+
+async def _stop_at_eof(stop: asyncio.Event) -> asyncio.BaseTransport:
+    """Stop when standard input ends: a parent that dies takes its nodes with it, however it dies."""
+
+    class Watch(asyncio.Protocol):
+        def connection_lost(self, exc: Exception | None) -> None:
+            stop.set()
+
+        def eof_received(self) -> bool:
+            stop.set()
+            return False
+
+    watch, _ = await asyncio.get_running_loop().connect_read_pipe(Watch, sys.stdin)
+    return watch

@@ -1,0 +1,1 @@
+"""Runs sessions over the ordered log: phases, sealing, certificates, policing and the ledger."""

@@ -1,0 +1,80 @@
+"""Who is under suspicion of what in one session: convictions, defaults, and who pays for them."""
+
+from dataclasses import dataclass, field
+
+from mechdesign.decision.ask import Accusation, Ask
+from mechdesign.decision.certificate import Certificate, Entry
+from mechdesign.decision.dealt import SealedAsk, Tossing
+from mechdesign.decision.entries import CoinEntry, EntryValue, SealEntry, TimerEntry
+from mechdesign.decision.messages import Convicted
+from mechdesign.decision.offence import Offence
+from mechdesign.decision.phases import Phase
+from mechdesign.decision.policing import wrong_outcome
+from mechdesign.decision.proposal import Sanction
+from mechdesign.decision.sealed_evidence import early_share
+from mechdesign.decision.setting import Setting
+from mechdesign.decision.tally import Tally
+from mechdesign.kernel.crypto import MemberId
+
+__all__ = ["Docket"]
+
+
+@dataclass(slots=True)
+class Docket:
+    """What one session holds against members.
+
+    Attributes:
+        setting: the session.
+        convicted: players under sanction, with the offence.
+        defaulted: who did not open a seal, in log order without repeats.
+        accused: who has signed another outcome than a quorum did.
+        early: who shared before the close, with the entry that did.
+    """
+
+    setting: Setting
+    convicted: dict[MemberId, str] = field(default_factory=dict)
+    defaulted: dict[MemberId, None] = field(default_factory=dict)
+    accused: dict[MemberId, None] = field(default_factory=dict)
+    early: dict[MemberId, Entry] = field(default_factory=dict)
+
+    def wrong(self, tally: Tally) -> list[Accusation]:
+        """Whoever has newly been seen to sign another outcome than a quorum did."""
+        found: list[Accusation] = []
+        certificate = tally.certificate
+        for wrong in tally.wrong if certificate else ():
+            if certificate and wrong.sender not in self.accused:
+                self.accused[wrong.sender] = None
+                proof = wrong_outcome(certificate, wrong, self.setting.roster.q)
+                found.append((wrong.sender, Offence.WRONG_OUTCOME, proof))
+        return found
+
+    def premature(self, ask: Ask | SealedAsk | Tossing | None, phase: Phase, said: EntryValue) -> list[MemberId]:
+        """Whoever shared while a phase was open, now that an entry behind its share has counted in that phase.
+
+        Its proof has to wait until a quorum has signed the order of the entries; see :meth:`proofs`.
+        """
+        shows = isinstance(said, SealEntry | CoinEntry | TimerEntry) and phase in (Phase.SEALING, Phase.TOSSING)
+        if not shows or not isinstance(ask, SealedAsk | Tossing):
+            return []
+        found = [member for member in ask.early if member not in self.early]
+        self.early |= {member: ask.early[member] for member in found}
+        return found
+
+    def proofs(self, certificate: Certificate, counted: list[Entry]) -> list[Convicted]:
+        """The convictions of those that shared too early, at the end of the session."""
+        made: list[Convicted] = []
+        for member, entry in self.early.items():
+            proof = early_share(certificate, self.setting.roster.q, counted, entry)
+            concerned = (self.setting.session,) if member in self.convicted else ()
+            made.append(Convicted(member, Offence.EARLY_SHARE.value, proof, concerned))
+        return made
+
+    def forfeited(self, players: tuple[MemberId, ...]) -> list[str]:
+        """Names of the players that lose their deposit."""
+        sanctions = self.setting.proposal.sanctions
+        lost: dict[MemberId, object] = {}
+        if {Sanction.FORFEIT, Sanction.ABORT} & set(sanctions):
+            lost |= self.convicted
+        if Sanction.FORFEIT in sanctions:
+            lost |= self.defaulted
+        return [self.setting.roster.name(member) for member in players if member in lost]

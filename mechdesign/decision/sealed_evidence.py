@@ -1,0 +1,200 @@
+"""Proofs against members about what was dealt: dealings, shares, and what is in a sealed report.
+
+The first three carry the signed proposal, because it says what a dealing has to look like (its digest with its sender
+is the session that every other entry names), and the signed entries themselves. The fourth is about an order: that a
+share came before the close shows in the list of counted entries, whose digest a quorum signed with the outcome.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mechdesign.decision.certificate import Certificate, Entry
+from mechdesign.decision.coin import parse_contribution
+from mechdesign.decision.entries import AttestEntry, CoinEntry, Kind, SealEntry, ShareEntry, TimerEntry, parse
+from mechdesign.decision.membership import committee_of
+from mechdesign.decision.offence import Offence, Signed, encode_proof
+from mechdesign.decision.proposal import Proposal, Seal, session_id
+from mechdesign.decision.record import Chained, chain, unpack_chained
+from mechdesign.decision.sealing.share import DEALINGS_MAX
+from mechdesign.decision.sealing.threshold import (
+    Committee,
+    Context,
+    Dealing,
+    Purpose,
+    Share,
+    parse_dealing,
+    proves_false_share,
+    proves_garbage,
+    targets,
+    verify_dealing,
+)
+from mechdesign.group.messages import Submission
+from mechdesign.group.roster import Roster
+from mechdesign.kernel.crypto import MemberId, SignatureScheme
+from mechdesign.kernel.errors import VerificationError
+from mechdesign.kernel.wire import Value
+
+__all__ = ["CHECKS", "early_share", "false_dealing", "false_share", "garbage"]
+
+
+# Making
+
+
+def _signed(entries: Sequence[Entry]) -> list[Signed]:
+    return [(entry.submission, entry.inclusion) for entry in entries]
+
+
+def false_dealing(founding: Entry, dealt: Entry) -> bytes:
+    """The proof that a SEAL or COIN of the session that ``founding`` founded holds no valid dealing."""
+    return encode_proof(Offence.FALSE_DEALING, _signed([founding, dealt]))
+
+
+def false_share(founding: Entry, shared: Entry, dealt: Sequence[Entry]) -> bytes:
+    """The proof that a SHARE opens just these dealings, and wrongly."""
+    return encode_proof(Offence.FALSE_SHARE, _signed([founding, shared, *dealt]))
+
+
+def garbage(founding: Entry, place: int, shared: Sequence[Entry], dealt: Sequence[Entry]) -> bytes:
+    """The proof that the dealing at a place among these is valid and holds no report, as these t shares show."""
+    return encode_proof(Offence.GARBAGE, _signed([founding, *shared, *dealt]), (place, len(shared)))
+
+
+def early_share(certificate: Certificate, quorum: int, counted: Sequence[Entry], shared: Entry) -> bytes:
+    """The proof that a share was ordered while its phase was open, by the list of entries that the quorum signed."""
+    listed = tuple(Chained.of(entry).packed for entry in counted)
+    return encode_proof(
+        Offence.EARLY_SHARE, [*certificate.signed[:quorum], (shared.submission, shared.inclusion)], listed
+    )
+
+
+# Checking; every signature has been checked before
+
+
+@dataclass(frozen=True)
+class _Case:
+    """The session that a signed proposal founds."""
+
+    roster: Roster
+    proposal: Proposal
+    session: bytes
+    committee: Committee
+
+    @classmethod
+    def open(cls, roster: Roster, founding: Submission) -> "_Case":
+        proposal = Proposal.parse(founding.data) if founding.kind == Kind.PROPOSE else None
+        if proposal is None or proposal.fault(roster) is not None:
+            raise VerificationError("evidence", "the proof does not begin with a proposal that fits this roster")
+        committee = committee_of(roster, proposal.threshold)
+        assert committee is not None  # the proposal has no fault
+        return cls(roster, proposal, session_id(roster, founding.sender, founding.sequence, founding.data), committee)
+
+    def dealt(self, submission: Submission) -> tuple[Context, Dealing | None]:
+        """The dealing in a SEAL or COIN of this session, None if it is malformed."""
+        match parse(submission.kind, submission.data):
+            case SealEntry(session, step, bytes(data)) if self.proposal.seal is Seal.THRESHOLD:
+                purpose, dealing = Purpose.REPORT, parse_dealing(data, self.committee, self.proposal.report_bytes)
+            case CoinEntry(session, step, data):
+                purpose, dealing = Purpose.COIN, parse_contribution(data, self.committee)
+            case _:
+                raise VerificationError("evidence", "an entry that should be a dealing is none of this session")
+        if session != self.session:
+            raise VerificationError("evidence", "an entry belongs to another session")
+        place = self.roster.digest, self.roster.epoch, session, step, purpose
+        return Context(*place, submission.sender), dealing
+
+    def valid(self, submissions: Sequence[Submission]) -> list[tuple[Context, Dealing]]:
+        """Dealings of one step and purpose, all well formed; that each is valid is not checked here."""
+        found: list[tuple[Context, Dealing]] = []
+        for context, dealing in map(self.dealt, submissions):
+            if dealing is None or (found and context.of(found[0][0].dealer) != found[0][0]):
+                raise VerificationError("evidence", "the dealings are malformed, or of different steps")
+            found.append((context, dealing))
+        if not 1 <= len(found) <= DEALINGS_MAX:
+            raise VerificationError("evidence", "there are no dealings in the proof")
+        return found
+
+    def share(self, submission: Submission, context: Context) -> Share:
+        """The share in a SHARE of the step of these dealings."""
+        said = parse(submission.kind, submission.data)
+        if isinstance(said, ShareEntry) and (said.session, said.step) == (self.session, context.step):
+            share = Share.parse(said.share)
+            if share is not None:
+                return share
+        raise VerificationError("evidence", "an entry that should be a share is none of this step")
+
+
+def _check_dealing(signed: Sequence[Signed], terms: Value, roster: Roster, scheme: SignatureScheme) -> MemberId:
+    case = _Case.open(roster, signed[0][0])
+    context, dealing = case.dealt(signed[1][0])
+    if len(signed) != 2 or (dealing is not None and verify_dealing(case.committee, context, dealing)):
+        raise VerificationError("evidence", "the dealing is valid")
+    return context.dealer
+
+
+def _check_share(signed: Sequence[Signed], terms: Value, roster: Roster, scheme: SignatureScheme) -> MemberId:
+    case = _Case.open(roster, signed[0][0])
+    accused = signed[1][0]
+    dealings = case.valid([submission for submission, _ in signed[2:]])
+    share = case.share(accused, dealings[0][0])
+    if not proves_false_share(case.committee, accused.sender, dealings, share):
+        raise VerificationError("evidence", "the share is right, or a share of something else")
+    return accused.sender
+
+
+def _check_garbage(signed: Sequence[Signed], terms: Value, roster: Roster, scheme: SignatureScheme) -> MemberId:
+    case = _Case.open(roster, signed[0][0])
+    match terms:
+        case (int(place), int(shares)) if 0 < shares < len(signed) - 1:
+            given, dealt = signed[1 : shares + 1], signed[shares + 1 :]
+        case _:
+            raise VerificationError("format", "the proof does not say what is accused")
+    dealings = case.valid([submission for submission, _ in dealt])
+    if not 0 <= place < len(dealings) or dealings[0][0].purpose != Purpose.REPORT:
+        raise VerificationError("evidence", "the accused dealing is not in the proof")
+    context, dealing = dealings[place]
+    opened = {}
+    for submission, _ in given:
+        member = submission.sender
+        opened[member] = (targets(case.committee, member, dealings), case.share(submission, context))
+    if not proves_garbage(case.committee, context, dealing, case.proposal.report_bytes, opened):
+        raise VerificationError("evidence", "the shares do not show that the sealed report is garbage")
+    return context.dealer
+
+
+def _check_early(signed: Sequence[Signed], terms: Value, roster: Roster, scheme: SignatureScheme) -> MemberId:
+    accused = signed[-1][0]
+    first = parse(signed[0][0].kind, signed[0][0].data)
+    said = parse(accused.kind, accused.data)
+    if not isinstance(first, AttestEntry) or not isinstance(said, ShareEntry) or first.session != said.session:
+        raise VerificationError("evidence", "these are not attestations and a share of one session")
+    Certificate(first, tuple(signed[:-1])).check(roster, scheme)
+    if len(signed) != roster.q + 1:
+        raise VerificationError("evidence", "the proof carries more than a quorum and the accused")
+    listed = unpack_chained(terms)
+    if not listed or listed[-1].position != first.position or chain(first.session, listed) != first.inputs:
+        raise VerificationError("evidence", "the list of entries is not the one that the quorum signed")
+    submissions = [each.submission for each in listed]
+    behind = submissions[submissions.index(accused) + 1 :] if accused in submissions else []
+    if not any(_was_open(each, said) for each in behind):
+        raise VerificationError("evidence", "the list does not show that the phase was open behind the share")
+    return accused.sender
+
+
+def _was_open(submission: Submission, share: ShareEntry) -> bool:
+    """Whether an entry counts only before the close of the phase that the share opens."""
+    said = parse(submission.kind, submission.data)
+    match said:
+        case SealEntry() | CoinEntry():
+            return (said.session, said.step) == (share.session, share.step)
+        case TimerEntry(phase=phase):
+            return (said.session, said.step) == (share.session, share.step) and phase in ("sealing", "tossing")
+    return False
+
+
+CHECKS: Mapping[Offence, Callable[[Sequence[Signed], Value, Roster, SignatureScheme], MemberId]] = {
+    Offence.FALSE_DEALING: _check_dealing,
+    Offence.FALSE_SHARE: _check_share,
+    Offence.GARBAGE: _check_garbage,
+    Offence.EARLY_SHARE: _check_early,
+}
+"""How each proof is checked: gives the convict or raises VerificationError."""

@@ -1,0 +1,1 @@
+"""Ways to hide reports until all of them are in."""

@@ -1,0 +1,249 @@
+"""Acceptance: a valid block enters the DAG when all that it refers to is there; until then it is parked.
+
+Acceptance is local and proves nothing about anybody. A block is accepted when every reference at or above the
+collection round is an accepted block of exactly that name. Of one author and round two blocks are accepted; a third
+only when a block of somebody who is not known to equivocate rests on it, for then others may have accepted it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from mechdesign.group.block import Block, Reference
+from mechdesign.group.dag import Dag
+from mechdesign.kernel.crypto import MemberId
+
+__all__ = ["BlockManager", "Missing"]
+
+_TWINS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A block that a parked one refers to and that nobody has sent us yet.
+
+    Attributes:
+        reference: what is missing.
+        source: the neighbour that sent the block that needs it, None after a restart.
+        far: the block that needs it is several rounds ahead of us: catching up may bring what is missing anyway.
+    """
+
+    reference: Reference
+    source: MemberId | None
+    far: bool
+
+
+class BlockManager:
+    """Parks valid blocks and hands out those that have become acceptable, ancestors first.
+
+    Args:
+        dag: where accepted blocks go; the caller adds what :meth:`offer` and :meth:`retry` yield.
+        per_author: how many blocks of one author may be parked; four times as many references may be missing.
+        equivocates: whether an author is known to equivocate.
+    """
+
+    def __init__(self, dag: Dag, members: int, per_author: int, equivocates: Callable[[int], bool]) -> None:
+        self._dag = dag
+        self._per_author = per_author
+        self._equivocates = equivocates
+        self._members = members
+        self._lacks_max = max(4 * per_author, 8 * members)
+        self.evicted = 0
+        self._parked: dict[bytes, Block] = {}
+        self.reset()
+
+    def reset(self) -> list[Block]:
+        """Begin again with nothing parked; gives what was, in the order of arrival."""
+        parked = list(self._parked.values())
+        self._parked = {}
+        self._lacks: dict[bytes, dict[Reference, None]] = {}
+        self._waiters: dict[Reference, dict[bytes, None]] = {}
+        self._sources: dict[bytes, MemberId | None] = {}
+        self._of_author: list[dict[bytes, None]] = [{} for _ in range(self._members)]
+        self._lacking_of_author = [0] * self._members
+        return parked
+
+    def __len__(self) -> int:
+        return len(self._parked)
+
+    def __contains__(self, digest: bytes) -> bool:
+        return digest in self._parked
+
+    def get(self, digest: bytes) -> Block | None:
+        """The parked block of that digest."""
+        return self._parked.get(digest)
+
+    def offer(self, block: Block, source: MemberId | None) -> Iterator[Block]:
+        """Take a valid block that is neither accepted nor parked; yields what becomes acceptable.
+
+        The caller must add each yielded block to the DAG before it asks for the next.
+        """
+        if block.round < self._dag.collection:
+            return
+        lacks = {link: None for link in block.links if not self._dag.holds(link)}
+        if not lacks and self._room(block):
+            yield from self._release(block)
+            return
+        if not self._park(block, lacks, source):
+            return
+        if lacks:
+            # Somebody may now rest on a third twin that we had put aside.
+            yield from self._reconsider(block)
+        elif self._warranted(block, set()):
+            self._unpark(block)
+            yield from self._release(block)
+
+    def retry(self) -> Iterator[Block]:
+        """After the collection round moved: references below it count as held, blocks below it are let go."""
+        for block in list(self._parked.values()):
+            if block.digest not in self._parked:
+                continue
+            if block.round < self._dag.collection:
+                self._unpark(block)
+                continue
+            for link in [link for link in self._lacks[block.digest] if self._dag.holds(link)]:
+                self._found(block, link)
+            if not self._lacks[block.digest] and (self._room(block) or self._warranted(block, set())):
+                self._unpark(block)
+                yield from self._release(block)
+
+    def screen(self, block: Block, undecided: int, ahead_max: int) -> str | None:
+        """Why a block that arrived is not worth a look, or None; ``undecided`` is the first round to be decided."""
+        if not self.is_missing(block.digest):
+            return "duplicate"
+        if block.round < self._dag.collection:
+            return "old"
+        if block.round > max(self._dag.highest, undecided) + ahead_max:
+            return "ahead"
+        return "twin" if self.surplus(block) else None
+
+    def surplus(self, block: Block) -> bool:
+        """Whether a block is a third twin that nothing parked waits for: not worth a look until something does."""
+        return not self._room(block) and self._equivocates(block.author) and block.ref not in self._waiters
+
+    def missing(self, block: Block, far: bool) -> list[Missing]:
+        """What a parked block lacks and nobody has sent: to be pulled."""
+        lacks = self._lacks.get(block.digest, {})
+        source = self._sources.get(block.digest)
+        return [Missing(link, source, far) for link in lacks if self.is_missing(link.digest)]
+
+    def all_missing(self) -> Iterator[Missing]:
+        """What any parked block lacks, in the order in which blocks were parked."""
+        for block in self._parked.values():
+            yield from self.missing(block, far=False)
+
+    def is_missing(self, digest: bytes) -> bool:
+        """Whether neither an accepted nor a parked block has this digest."""
+        return digest not in self._dag and digest not in self._parked
+
+    def needs(self, reference: Reference) -> bool:
+        """Whether a parked block still waits for this reference."""
+        return reference in self._waiters
+
+    def wants(self, reference: Reference) -> bool:
+        """Whether a parked block waits for this reference and nobody sent the block."""
+        return self.needs(reference) and self.is_missing(reference.digest)
+
+    def _room(self, block: Block) -> bool:
+        return len(self._dag.slot(block.round, block.author)) < _TWINS
+
+    def _warranted(self, block: Block, seen: set[bytes]) -> bool:
+        """Whether a parked block of a non-equivocator has this one in its history."""
+        stack = [block]
+        while stack:
+            for digest in self._waiters.get(stack.pop().ref, ()):
+                if digest not in seen:
+                    seen.add(digest)
+                    waiter = self._parked[digest]
+                    if not self._equivocates(waiter.author):
+                        return True
+                    stack.append(waiter)
+        return False
+
+    def _reconsider(self, newcomer: Block) -> Iterator[Block]:
+        """Accept third twins in the history of a newly parked block, if that block warrants it."""
+        if self._equivocates(newcomer.author) and not self._warranted(newcomer, set()):
+            return
+        stack, seen = [newcomer], {newcomer.digest}
+        while stack:
+            block = stack.pop()
+            if block.digest not in self._parked:
+                continue
+            lacks = self._lacks[block.digest]
+            if not lacks and block is not newcomer:
+                self._unpark(block)
+                yield from self._release(block)
+                continue
+            for link in list(lacks):
+                below = self._parked.get(link.digest)
+                if below is not None and below.ref == link and link.digest not in seen:
+                    seen.add(link.digest)
+                    stack.append(below)
+
+    def _release(self, block: Block) -> Iterator[Block]:
+        """Yield a block and then everything parked that only waited for it."""
+        ready = [block]
+        while ready:
+            here = ready.pop(0)
+            if here.digest in self._dag:
+                continue
+            if here is not block:
+                if here.digest not in self._parked:
+                    continue
+                if not (self._room(here) or self._warranted(here, set())):
+                    continue
+                self._unpark(here)
+            yield here
+            for digest in list(self._waiters.get(here.ref, ())):
+                waiter = self._parked[digest]
+                self._found(waiter, here.ref)
+                if not self._lacks[digest]:
+                    ready.append(waiter)
+
+    def _park(self, block: Block, lacks: dict[Reference, None], source: MemberId | None) -> bool:
+        """Park a block, if its author's place has room or something of less worth can go."""
+        own = self._of_author[block.author]
+        while own and (
+            len(own) >= self._per_author or self._lacking_of_author[block.author] + len(lacks) > self._lacks_max
+        ):
+            self.evicted += 1
+            victim = self._victim(block)
+            if victim is None:
+                return False
+            self._unpark(victim)
+        self._parked[block.digest] = block
+        self._lacks[block.digest] = lacks
+        self._sources[block.digest] = source
+        own[block.digest] = None
+        self._lacking_of_author[block.author] += len(lacks)
+        for link in lacks:
+            self._waiters.setdefault(link, {})[block.digest] = None
+        return True
+
+    def _victim(self, newcomer: Block) -> Block | None:
+        """Which parked block of the same author makes room for the newcomer, or None where it is not worth one.
+
+        What others rest on stays before what nobody needs, else an equivocator could crowd out the very blocks that
+        honest ones wait for; and low rounds stay before high ones, for those come again when their turn is near.
+        """
+        wanted = self._warranted(newcomer, set())
+        if not wanted and self._equivocates(newcomer.author):
+            return None
+        parked = sorted((self._parked[digest] for digest in self._of_author[newcomer.author]), key=lambda b: b.ref)
+        for block in reversed(parked):
+            if (wanted or block.ref > newcomer.ref) and not self._warranted(block, set()):
+                return block
+        return parked[-1] if wanted and parked[-1].ref > newcomer.ref else None
+
+    def _found(self, block: Block, link: Reference) -> None:
+        del self._lacks[block.digest][link]
+        self._lacking_of_author[block.author] -= 1
+        waiting = self._waiters[link]
+        del waiting[block.digest]
+        if not waiting:
+            del self._waiters[link]
+
+    def _unpark(self, block: Block) -> None:
+        for link in list(self._lacks[block.digest]):
+            self._found(block, link)
+        del self._parked[block.digest], self._lacks[block.digest], self._sources[block.digest]
+        del self._of_author[block.author][block.digest]

@@ -1,0 +1,132 @@
+"""Collects the members' signatures over checkpoints until a quorum certifies one.
+
+The signatures are plain packets and never payload: as payload they would wake the group into its next checkpoint for
+ever. One that is lost is made good by the exchange of tips, or by the next checkpoint.
+"""
+
+from mechdesign.group.checkpoint import Certified, Checkpoint, sign_checkpoint, signed_checkpoint, state_digest
+from mechdesign.group.packets import Vouch
+from mechdesign.group.roster import Roster
+from mechdesign.kernel.crypto import SignatureScheme, Signer
+
+__all__ = ["Certifier"]
+
+_PENDING_MAX = 4
+# Checkpoints that wait for signatures; where none is certified for so long, a newer one will be.
+_EARLY_MAX = 4
+# Signatures of one member over checkpoints that we have not reached yet.
+
+
+class Certifier:
+    """The checkpoints of one member.
+
+    Attributes:
+        newest: the newest certified checkpoint that we reached or took over, or None before the first.
+    """
+
+    def __init__(self, roster: Roster, me: int, signer: Signer, scheme: SignatureScheme) -> None:
+        self.newest: Certified | None = None
+        self._roster = roster
+        self._me = me
+        self._signer = signer
+        self._scheme = scheme
+        self._pending: dict[int, tuple[Checkpoint, bytes, bytes]] = {}
+        self._signatures: dict[int, dict[int, bytes]] = {}
+        self._early: list[dict[int, tuple[bytes, bytes]]] = [{} for _ in range(roster.n)]
+
+    @property
+    def index(self) -> int:
+        """The index of the newest certified checkpoint, 0 before the first."""
+        return 0 if self.newest is None else self.newest.checkpoint.index
+
+    @property
+    def floor(self) -> int:
+        """The collection round of the newest certified checkpoint: what is older need not be kept."""
+        return 0 if self.newest is None else self.newest.checkpoint.collection
+
+    def reached(self, checkpoint: Checkpoint) -> None:
+        """We committed up to a checkpoint: sign it, and count who signed it before us."""
+        if checkpoint.index <= self.index or checkpoint.index in self._pending:
+            return
+        encoded = checkpoint.encode()
+        named = state_digest(encoded, self._roster)
+        index = checkpoint.index
+        self._pending[index] = (checkpoint, encoded, named)
+        self._signatures[index] = {self._me: sign_checkpoint(index, named, self._roster, self._signer)}
+        for place, early in enumerate(self._early):
+            found = early.pop(index, None)
+            if found is not None and found[0] == named:
+                self._signatures[index][place] = found[1]
+        if len(self._pending) > _PENDING_MAX:
+            self._forget(min(self._pending))
+
+    def heard(self, vouch: Vouch) -> list[tuple[int, bytes]]:
+        """Signatures that a neighbour passed on; gives those that hold and are new to us, to be relayed."""
+        fresh = []
+        for place, signature in vouch.signatures:
+            if place != self._me and self._take(vouch.index, vouch.named, place, signature):
+                fresh.append((place, signature))
+        return fresh
+
+    def _take(self, index: int, named: bytes, place: int, signature: bytes) -> bool:
+        if index <= self.index:
+            return False
+        known = self._signatures.get(index)
+        early = self._early[place]
+        if known is not None:
+            if place in known or self._pending[index][2] != named:
+                return False
+        elif index in early or (self._pending and index < max(self._pending)):
+            return False
+        if not signed_checkpoint(index, named, place, signature, self._roster, self._scheme):
+            return False
+        if known is not None:
+            known[place] = signature
+            return True
+        early[index] = (named, signature)
+        if len(early) > _EARLY_MAX:
+            # Of a far member the newest count: the older ones are on their way out.
+            del early[min(early)]
+        return True
+
+    def certified(self) -> Certified | None:
+        """The newest checkpoint that has become certified since the last call, or None."""
+        for index in sorted(self._pending, reverse=True):
+            if len(self._signatures[index]) >= self._roster.q:
+                found = Certified.of(*self._pending[index], self._signatures[index])
+                self.adopt(found)
+                return found
+        return None
+
+    def adopt(self, found: Certified) -> None:
+        """Take a certified checkpoint for the newest, if it is."""
+        if found.checkpoint.index <= self.index:
+            return
+        self.newest = found
+        for index in [index for index in self._pending if index <= self.index]:
+            self._forget(index)
+        for early in self._early:
+            for index in [index for index in early if index <= self.index]:
+                del early[index]
+
+    def vouch(self) -> Vouch | None:
+        """All that we know of signatures over our newest checkpoint that is not certified, or None."""
+        return self._vouch(max(self._pending)) if self._pending else None
+
+    def own(self, index: int) -> Vouch | None:
+        """Our own signature over a checkpoint, or None where it is settled already."""
+        if index not in self._pending:
+            return None
+        return Vouch(index, self._pending[index][2], ((self._me, self._signatures[index][self._me]),))
+
+    def proof(self) -> Vouch | None:
+        """The signatures of the newest certified checkpoint, for a member that reached it and missed some."""
+        if self.newest is None:
+            return None
+        return Vouch(self.index, self.newest.named, self.newest.signatures)
+
+    def _vouch(self, index: int) -> Vouch:
+        return Vouch(index, self._pending[index][2], tuple(sorted(self._signatures[index].items())))
+
+    def _forget(self, index: int) -> None:
+        del self._pending[index], self._signatures[index]

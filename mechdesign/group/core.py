@@ -1,0 +1,400 @@
+"""The group core: packets between pairs in, one order of submissions out.
+
+It joins the parts of this package: ``block`` judges, ``block_manager`` accepts, ``committer`` decides, ``linearizer``
+orders; ``outbox``, ``proposer`` and ``pacing`` make our own blocks; ``synchronizer`` talks to neighbours.
+
+Promises on effects, beside those of every machine:
+
+* within one returned list everything for the journal and the transport comes before everything for the layer above, so
+  a layer that answers an entry of the log while the list is being routed cannot overtake it;
+* ``submit`` only journals and asks to be ticked at once; whatever was submitted until then goes into one block.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from mechdesign.group.block import Block, Standing, judge, parse_block
+from mechdesign.group.block_manager import BlockManager
+from mechdesign.group.checkpoint import Certified
+from mechdesign.group.committer import CommitRule
+from mechdesign.group.gate import Gate
+from mechdesign.group.keeping import Keeping
+from mechdesign.group.linearizer import Conflict
+from mechdesign.group.messages import Append, Broadcast, GroupEffect
+from mechdesign.group.ordering import Ordered, Ordering
+from mechdesign.group.outbox import Outbox
+from mechdesign.group.pacing import Pacing
+from mechdesign.group.packets import Blocks, LogPart, LogWant, Pull, Snapshot, Tips, Vouch, Want, decode_packet
+from mechdesign.group.proposer import Proposer
+from mechdesign.group.records import read_records
+from mechdesign.group.roster import Roster
+from mechdesign.group.status import GroupStatus, condition
+from mechdesign.group.synchronizer import Synchronizer
+from mechdesign.group.turn import Turn
+from mechdesign.group.watch import Watch
+from mechdesign.kernel.config import GroupConfig, microseconds
+from mechdesign.kernel.crypto import MemberId, SignatureScheme, Signer
+from mechdesign.kernel.errors import JournalError, LocalProtocolError
+from mechdesign.kernel.machine import Instant
+from mechdesign.transport.messages import LinkDown, LinkEvent, LinkUp, Packet, Send
+
+__all__ = ["GroupCore"]
+
+_STEPS_MAX, _FAR = 64, 2
+
+
+class GroupCore:
+    """One member's part in the group.
+
+    Args:
+        roster: the group.
+        signer: signs for this member, who stands in the roster.
+        scheme: checks everybody's signatures.
+        config: local settings.
+        rule: the commit rule; anything but the default exists for negative controls.
+
+    Raises:
+        LocalProtocolError: the signer's member does not stand in the roster.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        signer: Signer,
+        scheme: SignatureScheme,
+        config: GroupConfig,
+        *,
+        rule: CommitRule | None = None,
+    ) -> None:
+        me = roster.place(signer.public)
+        if me is None:
+            raise LocalProtocolError("the signing key belongs to no member of the roster")
+        self._roster = roster
+        self._signer = signer
+        self._scheme = scheme
+        self._me = me
+        self._ahead_max = config.rounds_ahead_max
+        self._gate = Gate(roster, microseconds(config.round_timeout_s))
+        self._order = Ordering(roster, config.log_bytes_max, rule)
+        self._dag = self._order.dag
+        self._watch = Watch(roster)
+        self._manager = BlockManager(self._dag, roster.n, config.parked_per_author, self._watch.equivocates)
+        self._proposer = Proposer(roster, me, self._dag)
+        self._outbox = Outbox(roster, signer.public, config.pending_bytes_max)
+        self._pacing = Pacing(roster, config)
+        self._sync = Synchronizer(roster, me, config, self._dag, self._manager.wants)
+        retry = microseconds(config.pull_retry_s)
+        self._keeping = Keeping(roster, signer, scheme, self._order, self._sync, retry)
+        self._turn = Turn(roster, me, config, self._order, self._proposer, self._outbox, self._pacing)
+        self._restored = False
+        self._restoring = False
+        self._wake: Instant | None = None
+        self._dropped: dict[str, int] = {}
+        self._down: list[GroupEffect] = []
+        self._up: list[GroupEffect] = []
+
+    # ------------------------------------------------------------------------------------------------- three verbs
+
+    @property
+    def deadline(self) -> Instant | None:
+        """When ``tick`` has work to do next, or None."""
+        dues = (self._wake, self._sync.deadline, self._gate.deadline, self._keeping.deadline)
+        return min((due for due in dues if due is not None), default=None)
+
+    def restore(self, records: Iterable[tuple[str, bytes, bytes]], now: Instant) -> Sequence[GroupEffect]:
+        """Take back the journal, in the order in which it was written; call exactly once, first, also with nothing.
+
+        Gives the whole log that the journal holds again, and signs nothing.
+
+        Raises:
+            LocalProtocolError: it was called before.
+            JournalError: a record is damaged.
+        """
+        if self._restored:
+            raise LocalProtocolError("a group core takes its journal back once, before everything else")
+        self._restored = self._restoring = True
+        found = read_records(records, self._roster, self._scheme)
+        for key, record in found.own:
+            self._outbox.restore(key, record)
+        if found.certified is not None:
+            for block in found.log:
+                self._deliver(Ordered(block, self._order.enter(block)), now)
+            if not self._order.agrees(found.certified.checkpoint):
+                raise JournalError("the journal's log is not the one of its checkpoint: it is damaged")
+            self._order.resume(found.certified.checkpoint)
+            self._keeping.restored(found.certified)
+        if found.newest is not None:
+            self._proposer.own(found.newest)
+        for block in found.blocks:
+            self._keeping.records.note(block)
+            if block.author == self._me:
+                self._proposer.own(block)
+            if self._manager.is_missing(block.digest):
+                self._absorb(self._manager.offer(block, None), None, now)
+        self._wake = now
+        effects = self._effects()
+        self._restoring = False
+        return effects
+
+    def submit(self, request: Broadcast, now: Instant) -> Sequence[GroupEffect]:
+        """Have a submission ordered; a key that was used before does nothing.
+
+        Raises:
+            LocalProtocolError: called before ``restore``, or the request is out of bounds.
+        """
+        self._require_restored()
+        record = self._outbox.add(request)
+        if record is None:
+            return ()
+        self._wake = now
+        return (Append("own", request.key, record),)
+
+    def receive(self, incoming: LinkEvent, now: Instant) -> Sequence[GroupEffect]:
+        """Take an event from the transport; never raises for what a peer sent."""
+        self._require_restored()
+        place = self._roster.place(incoming.peer)
+        if place is None or place == self._me:
+            self._drop("stranger")
+            return ()
+        match incoming:
+            case LinkUp():
+                self._send(self._sync.link_up(place, now))
+                self._gate.linked(now)
+            case LinkDown():
+                self._sync.link_down(place, now)
+            case Packet(peer, data):
+                self._packet(place, peer, data, now)
+        self._advance(now)
+        return self._effects()
+
+    def tick(self, now: Instant) -> Sequence[GroupEffect]:
+        """Do what was due at ``deadline``."""
+        self._require_restored()
+        if self._sync.deadline is not None and self._sync.deadline <= now:
+            self._send(self._sync.missing(self._manager.all_missing(), now))
+            self._send(self._sync.tick(now))
+        self._fetch(now)
+        self._advance(now)
+        return self._effects()
+
+    def status(self) -> GroupStatus:
+        """What this member can say about its group now."""
+        forked, behind = self._order.committer.forked, self._keeping.behind
+        state, detail = condition(self._roster, forked, self._gate.refusal, behind, self._gate.asking)
+        dropped = {**self._dropped, "evicted": self._manager.evicted, "throttled": self._sync.throttled}
+        return GroupStatus(
+            state=state,
+            detail=detail,
+            round=self._proposer.round,
+            highest=self._dag.highest,
+            commits=self._order.commits,
+            committed_round=self._order.committed_round,
+            collection_round=self._dag.collection,
+            delivered=self._order.linearizer.length,
+            linked=self._ids(self._sync.linked),
+            heard=self._ids(self._dag.recent()),
+            suspected=self._ids(self._pacing.suspected),
+            missing=self._ids(self._turn.missing()),
+            equivocators=self._ids(self._watch.equivocators),
+            pending=len(self._outbox),
+            parked=len(self._manager),
+            pulls=self._sync.pulls,
+            dropped=tuple(sorted(dropped.items())),
+            awake=tuple(zip(self._roster.ids, self._turn.awake, strict=True)),
+            checkpoint=self._keeping.index,
+            floor=self._dag.floor,
+            blocks=len(self._dag),
+        )
+
+    def log_digests(self) -> tuple[bytes, ...]:
+        """The hash of the log before each of its blocks in memory, and after the last: the same in all members."""
+        return self._order.chronicle.hashes()
+
+    # ----------------------------------------------------------------------------------------------------- packets
+
+    def _packet(self, place: int, peer: MemberId, data: bytes, now: Instant) -> None:
+        match decode_packet(self._roster, data):
+            case Blocks(blocks):
+                for wire in blocks:
+                    self._block(place, peer, wire, now)
+            case Pull() as pull:
+                self._send(self._sync.serve_pull(place, pull, now))
+            case Want() as want:
+                self._send(self._sync.serve_want(place, want, self._keeping.snapshot(), now))
+            case LogWant() | LogPart() | Snapshot() | Vouch() as packet:
+                sends, dropped = self._keeping.packet(place, packet, now)
+                self._send(sends)
+                self._drop(dropped)
+                self._fetch(now)
+            case Tips() as tips:
+                self._send(self._sync.hear_tips(place, tips, now))
+                self._send(self._keeping.remind(place, tips))
+                self._gate.answered(place, tips.rounds[self._me], self._proposer.round)
+            case None:
+                self._drop("undecodable")
+
+    def _block(self, place: int, peer: MemberId, wire: bytes, now: Instant) -> None:
+        block = parse_block(wire, self._roster)
+        if block is None:
+            self._drop("undecodable")
+            return
+        reason = self._manager.screen(block, self._order.committer.undecided_round, self._ahead_max)
+        if reason is not None:
+            self._drop(reason)
+            if reason == "duplicate":
+                self._sync.showed(place, block.digest)
+            elif reason == "ahead":
+                self._send(self._sync.promises(place, block.author, block.round, now))
+            return
+        standing = judge(block, self._roster, self._scheme)
+        if standing is not Standing.VALID:
+            self._drop(standing.value)
+            if standing is Standing.INVALID:
+                self._up.extend(self._watch.invalid(block))
+            return
+        if block.author == self._me:
+            self._gate.stolen(block.round)
+        self._sync.showed(place, block.digest)
+        self._sync.arrived(block.digest)
+        self._pacing.heard(block.author)
+        self._absorb(self._manager.offer(block, peer), place, now)
+        if block.digest in self._manager:
+            far = block.round > self._dag.highest + _FAR
+            self._send(self._sync.missing(self._manager.missing(block, far), now))
+            if far:
+                self._send(self._sync.promises(place, block.author, block.round, now))
+
+    # -------------------------------------------------------------------------------------------------- acceptance
+
+    def _absorb(self, acceptable: Iterator[Block], place: int | None, now: Instant) -> None:
+        """Accept what became acceptable, and what becomes so when the collection round moves on."""
+        while True:
+            collection = self._dag.collection
+            for block in acceptable:
+                self._accept(block, place, now)
+            if self._dag.collection == collection:
+                return
+            # Payloads below the collection round are for their authors to propose again.
+            self._outbox.collected(self._dag.collection)
+            self._proposer.collected()
+            acceptable = self._manager.retry()
+
+    def _accept(self, block: Block, place: int | None, now: Instant) -> None:
+        """Take one block whose references are held."""
+        self._up.extend(self._watch.accepted(block))
+        self._order.add(block)
+        if self._dag.authors(block.round) == self._roster.q:
+            self._pacing.quorum(block.round, now)
+        self._proposer.accepted(block)
+        if block.author == self._me and not self._dag.is_ordered(block.digest):
+            self._outbox.carried(block)
+        if block.digest not in self._keeping.records:
+            own = block is self._proposer.newest
+            self._keeping.records.note(block)
+            self._down.append(Append("block", block.digest, block.wire, sync=own))
+            self._sync.arrived(block.digest)
+            self._sync.progress(now)
+            self._send(self._sync.publish(block) if own else self._sync.forward(block))
+        for event in self._order.decide():
+            if isinstance(event, Ordered):
+                self._proposer.ordered(event.block)
+                self._deliver(event, now)
+                continue
+            self._pacing.committed()
+            if event.checkpoint is not None:
+                self._send(self._keeping.reached(event.checkpoint, say=not self._restoring))
+
+    def _deliver(self, ordered: Ordered, now: Instant) -> None:
+        author = ordered.block.author
+        useful = False
+        for entry in ordered.entries:
+            if isinstance(entry, Conflict):
+                self._up.extend(self._watch.conflict(entry))
+                continue
+            useful = True
+            self._up.append(entry)
+            if author == self._me:
+                self._outbox.delivered(entry.submission.sequence)
+        if useful:
+            # What reaches the log was not for nothing.
+            self._turn.useful(author)
+        if author == self._me:
+            self._outbox.widen(self._order.linearizer.limit(author))
+            self._outbox.ordered(ordered.block.digest)
+
+    # ------------------------------------------------------------------------------------------------- checkpoints
+
+    def _settle(self) -> None:
+        """Forget what a certified checkpoint stands for."""
+        settled = self._keeping.settle(self._proposer.newest)
+        if settled is not None:
+            self._down.append(settled[0])
+            self._watch.pruned(settled[1])
+
+    def _fetch(self, now: Instant) -> None:
+        """Go on with fetching the log, or from the checkpoint once it is all there."""
+        sends, ready = self._keeping.fetch(now)
+        self._send(sends)
+        if ready is not None:
+            self._resume(*ready, now)
+
+    def _resume(self, certified: Certified, log: Sequence[Block], now: Instant) -> None:
+        """Go on from a certified checkpoint: first what it adds to the log, then what is kept of the blocks above."""
+        checkpoint = certified.checkpoint
+        for block in log:
+            if block.author == self._me and block.round > self._proposer.round:
+                self._gate.stolen(block.round)
+            self._deliver(Ordered(block, self._order.enter(block)), now)
+        if not self._order.agrees(checkpoint):
+            self._gate.forked()
+            return
+        held = [*self._dag.blocks(), *self._manager.reset()]
+        self._order.resume(checkpoint)
+        self._proposer.reset()
+        self._outbox.collected(checkpoint.collection)
+        self._watch.pruned([block for block in held if block.round < checkpoint.collection])
+        self._down.append(self._keeping.adopt(certified, self._proposer.newest))
+        self._sync.resumed(now)
+        for block in held:
+            if self._manager.is_missing(block.digest):
+                self._absorb(self._manager.offer(block, None), None, now)
+
+    # --------------------------------------------------------------------------------------------------- proposing
+
+    def _advance(self, now: Instant) -> None:
+        """Make the blocks that are due, and note when to look again."""
+        for _ in range(_STEPS_MAX):
+            passes = self._gate.passes(now)
+            if not passes or self._order.committer.forked is not None or self._sync.catching_up():
+                self._wake = None
+                return
+            turn = self._turn.look(now)
+            if turn.stuck:
+                self._sync.urge(now)
+            self._wake = turn.wake
+            if turn.round is None:
+                return
+            self._absorb(iter((self._turn.make(turn.round, self._signer, now),)), None, now)
+        self._wake = now
+
+    # ----------------------------------------------------------------------------------------------------- helpers
+
+    def _require_restored(self) -> None:
+        if not self._restored:
+            raise LocalProtocolError("call restore first, with no records if the journal is new")
+
+    def _ids(self, places: Iterable[int]) -> tuple[MemberId, ...]:
+        return tuple(self._roster.ids[place] for place in places)
+
+    def _drop(self, reason: str | None) -> None:
+        if reason is not None:
+            self._dropped[reason] = self._dropped.get(reason, 0) + 1
+
+    def _send(self, sends: Iterable[Send]) -> None:
+        self._down.extend(sends)
+
+    def _effects(self) -> Sequence[GroupEffect]:
+        if not self._restoring:
+            self._settle()
+        effects = [*self._down, *self._up]
+        self._down, self._up = [], []
+        return effects

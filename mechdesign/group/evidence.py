@@ -1,0 +1,200 @@
+"""Proofs that a member broke the protocol, checkable offline by anyone who holds the roster.
+
+Three kinds: two signed headers for one (epoch, round, author) or on one own predecessor; a signed header that is
+invalid by its own bytes; two different signed submissions under one (sender, sequence number). Silence, delay and a
+reference left out can never be proved, so there is no kind for them.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from mechdesign.group.block import (
+    Header,
+    check_header,
+    check_inclusion,
+    header_bytes_max,
+    parse_header,
+    signed_by_author,
+)
+from mechdesign.group.leaf import Said
+from mechdesign.group.messages import Inclusion
+from mechdesign.group.roster import Roster
+from mechdesign.kernel.crypto import SIGNATURE_BYTES, MemberId, SignatureScheme
+from mechdesign.kernel.errors import WireError
+from mechdesign.kernel.wire import DIGEST_BYTES, Value, decode, encode
+
+__all__ = [
+    "ConflictingSubmissions",
+    "Equivocation",
+    "Evidence",
+    "InvalidBlock",
+    "Signed",
+    "convict",
+    "decode_evidence",
+    "encode_evidence",
+    "evidence_bytes_max",
+]
+
+_EQUIVOCATION = 1
+_INVALID_BLOCK = 2
+_CONFLICT = 3
+_PATH_MAX = 32
+_SAID_BYTES = 128
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Signed:
+    """A header as it was signed, with its signature.
+
+    Attributes:
+        header: the header's bytes.
+        signature: 64 bytes.
+    """
+
+    header: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Equivocation:
+    """Two headers of one author for one round, or on one own predecessor; in the order of their bytes."""
+
+    one: Signed
+    other: Signed
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidBlock:
+    """A header that breaks a clause of validity, and that its author signed all the same."""
+
+    signed: Signed
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictingSubmissions:
+    """Two different submissions under one sequence number, each with its proof of inclusion.
+
+    Their data stand as digests, so that the proof is short enough to be ordered, whatever they were.
+    """
+
+    one: Said
+    one_inclusion: Inclusion
+    other: Said
+    other_inclusion: Inclusion
+
+
+Evidence: TypeAlias = Equivocation | InvalidBlock | ConflictingSubmissions
+"""Everything that convicts."""
+
+
+def encode_evidence(evidence: Evidence) -> bytes:
+    """The canonical bytes of an evidence; the two halves are sorted, so that both orders give the same bytes."""
+    match evidence:
+        case Equivocation(one, other):
+            first, second = sorted((one, other))
+            return encode((_EQUIVOCATION, first.header, first.signature, second.header, second.signature))
+        case InvalidBlock(signed):
+            return encode((_INVALID_BLOCK, signed.header, signed.signature))
+        case ConflictingSubmissions():
+            halves = sorted(
+                (
+                    _half(evidence.one, evidence.one_inclusion),
+                    _half(evidence.other, evidence.other_inclusion),
+                )
+            )
+            return encode((_CONFLICT, *halves))
+
+
+def evidence_bytes_max(roster: Roster) -> int:
+    """The size that no evidence about a valid or invalid block of the group passes, in bytes.
+
+    A roster whose submissions may not be as long leaves some misdeeds without a conviction.
+    """
+    return 2 * (header_bytes_max(roster) + SIGNATURE_BYTES + _PATH_MAX * (DIGEST_BYTES + 2) + _SAID_BYTES)
+
+
+def _half(said: Said, inclusion: Inclusion) -> bytes:
+    what: Value = tuple(said)
+    return encode((what, inclusion.header, inclusion.signature, inclusion.index, inclusion.path))
+
+
+def _whole(half: bytes) -> tuple[Said, Inclusion] | None:
+    match decode(half):
+        case (
+            (int(kind), bytes(sender), int(sequence), bytes(hashed)),
+            bytes(header), bytes(signature), int(index), tuple(path),
+        ) if len(path) <= _PATH_MAX:  # fmt: skip
+            siblings = tuple(sibling for sibling in path if isinstance(sibling, bytes))
+            if len(siblings) == len(path) and not any(type(value) is bool for value in (kind, sequence, index)):
+                said = Said(kind, MemberId(sender), sequence, hashed)
+                return said, Inclusion(header, signature, index, siblings)
+    return None
+
+
+def decode_evidence(data: bytes) -> Evidence | None:
+    """Read the bytes of :func:`encode_evidence`; None for bytes that are none.
+
+    What comes back has the right shape and nothing more: :func:`convict` checks it.
+    """
+    try:
+        match decode(data):
+            case (int(kind), bytes(header), bytes(signature), bytes(header2), bytes(signature2)) if (
+                kind == _EQUIVOCATION and type(kind) is int
+            ):
+                return Equivocation(Signed(header, signature), Signed(header2, signature2))
+            case (int(kind), bytes(header), bytes(signature)) if kind == _INVALID_BLOCK and len(signature) == (
+                SIGNATURE_BYTES
+            ):
+                return InvalidBlock(Signed(header, signature))
+            case (int(kind), bytes(half), bytes(half2)) if kind == _CONFLICT:
+                one, other = _whole(half), _whole(half2)
+                if one is not None and other is not None:
+                    return ConflictingSubmissions(*one, *other)
+    except WireError:
+        return None
+    return None
+
+
+def _signed(signed: Signed, roster: Roster, scheme: SignatureScheme) -> Header | None:
+    header = parse_header(signed.header, roster)
+    if header is None or not signed_by_author(signed.header, header, signed.signature, roster, scheme):
+        return None
+    return header
+
+
+def convict(data: bytes, roster: Roster, scheme: SignatureScheme) -> MemberId | None:
+    """Whom an evidence convicts, or None where it proves nothing; pure, and never raises.
+
+    Only the canonical bytes of an evidence count, so that one misdeed has one proof.
+    """
+    evidence = decode_evidence(data)
+    if evidence is None or encode_evidence(evidence) != data:
+        return None
+    match evidence:
+        case Equivocation(one, other):
+            first, second = parse_header(one.header, roster), parse_header(other.header, roster)
+            if first is None or second is None or first.author != second.author or one.header == other.header:
+                return None
+            if not _twins(first, second):
+                return None
+            if _signed(one, roster, scheme) is None or _signed(other, roster, scheme) is None:
+                return None
+            return roster.ids[first.author]
+        case InvalidBlock(signed):
+            header = parse_header(signed.header, roster)
+            if header is None or check_header(header, roster) is None or _signed(signed, roster, scheme) is None:
+                return None
+            return roster.ids[header.author]
+        case ConflictingSubmissions(one, one_inclusion, other, other_inclusion):
+            if one.sender != other.sender or one.sequence != other.sequence or one == other:
+                return None
+            if not check_inclusion(roster, scheme, one, one_inclusion):
+                return None
+            return one.sender if check_inclusion(roster, scheme, other, other_inclusion) else None
+
+
+def _twins(first: Header, second: Header) -> bool:
+    """Whether two different headers of one author exclude each other."""
+    same_round = first.round == second.round
+    same_predecessor = bool(first.parents and second.parents) and first.parents[0] == second.parents[0]
+    return same_round or same_predecessor

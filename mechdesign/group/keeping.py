@@ -1,0 +1,163 @@
+"""Checkpoints in the life of a member: signing them, forgetting what they stand for, coming back by one."""
+
+from collections.abc import Sequence
+
+from mechdesign.group.block import Block
+from mechdesign.group.certifier import Certifier
+from mechdesign.group.checkpoint import Certified, Checkpoint, parse_certified
+from mechdesign.group.messages import Compact
+from mechdesign.group.ordering import Ordering
+from mechdesign.group.packets import LogPart, LogWant, Snapshot, Tips, Vouch
+from mechdesign.group.records import Records
+from mechdesign.group.recovery import Recovery
+from mechdesign.group.roster import Roster
+from mechdesign.group.synchronizer import Synchronizer
+from mechdesign.kernel.crypto import SignatureScheme, Signer
+from mechdesign.kernel.machine import Instant
+from mechdesign.transport.messages import Send
+
+__all__ = ["Keeping"]
+
+
+class Keeping:
+    """What a member keeps, vouches for and serves; neighbours are their index in roster order.
+
+    Args:
+        roster: the group.
+        signer: signs for this member.
+        scheme: checks everybody's signatures.
+        order: the order so far.
+        sync: sends to neighbours.
+        retry: ask another neighbour for a part of the log after this.
+
+    Attributes:
+        records: which blocks the journal has.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        signer: Signer,
+        scheme: SignatureScheme,
+        order: Ordering,
+        sync: Synchronizer,
+        retry: Instant,
+    ) -> None:
+        self.records = Records()
+        self._roster = roster
+        self._scheme = scheme
+        self._order = order
+        self._sync = sync
+        me = roster.place(signer.public)
+        assert me is not None
+        self._certifier = Certifier(roster, me, signer, scheme)
+        self._recovery = Recovery(roster, scheme, order.chronicle, retry, sync.after)
+
+    @property
+    def deadline(self) -> Instant | None:
+        """When :meth:`fetch` has work to do."""
+        return self._recovery.deadline
+
+    @property
+    def index(self) -> int:
+        """Commits up to the newest certified checkpoint, 0 before the first."""
+        return self._certifier.index
+
+    @property
+    def behind(self) -> str:
+        """What is fetched before we go on, for people; empty almost always."""
+        return self._recovery.progress
+
+    # --------------------------------------------------------------------------------------------------- signatures
+
+    def reached(self, checkpoint: Checkpoint, *, say: bool) -> list[Send]:
+        """We committed up to a checkpoint: sign it, and tell the neighbours."""
+        self._certifier.reached(checkpoint)
+        vouch = self._certifier.own(checkpoint.index) if say else None
+        return [] if vouch is None else self._sync.packet(self._sync.linked, vouch)
+
+    def _hear(self, place: int, vouch: Vouch) -> list[Send]:
+        """A neighbour passed on signatures: those that are new go on to whoever has no link to the signer."""
+        sends: list[Send] = []
+        for signer, signature in self._certifier.heard(vouch):
+            relayed = Vouch(vouch.index, vouch.named, ((signer, signature),))
+            sends += self._sync.packet(self._sync.lacking(place, signer), relayed)
+        return sends
+
+    def remind(self, place: int, tips: Tips) -> list[Send]:
+        """Make good signatures that a neighbour may have missed."""
+        proof = self._certifier.proof() if tips.floor < self._certifier.floor else None
+        vouches = [vouch for vouch in (proof, self._certifier.vouch()) if vouch is not None]
+        return [send for vouch in vouches for send in self._sync.packet((place,), vouch)]
+
+    # --------------------------------------------------------------------------------------------------- forgetting
+
+    def settle(self, newest: Block | None) -> tuple[Compact, list[Block]] | None:
+        """If a checkpoint has become certified: how the journal shrinks, and the blocks that are let go."""
+        certified = self._certifier.certified()
+        if certified is None:
+            return None
+        gone = self._order.prune(certified.checkpoint.collection)
+        return self._compact(certified, newest), gone
+
+    def adopt(self, certified: Certified, newest: Block | None) -> Compact:
+        """Take over a certified checkpoint that the order went on from; gives how the journal shrinks."""
+        self._certifier.adopt(certified)
+        return self._compact(certified, newest)
+
+    def restored(self, certified: Certified) -> None:
+        """Take back the checkpoint that the journal holds."""
+        self._order.chronicle.settle(certified.checkpoint.blocks)
+        self._certifier.adopt(certified)
+
+    def _compact(self, certified: Certified, newest: Block | None) -> Compact:
+        compact = self.records.compact(certified, self._order.chronicle, newest)
+        self._order.chronicle.settle(certified.checkpoint.blocks)
+        return compact
+
+    # ---------------------------------------------------------------------------------------------------- returning
+
+    def snapshot(self) -> Snapshot | None:
+        """The newest certified checkpoint, for a member that needs it."""
+        newest = self._certifier.newest
+        return None if newest is None else Snapshot(newest.encoded, newest.signatures)
+
+    def packet(
+        self, place: int, packet: LogWant | LogPart | Snapshot | Vouch, now: Instant
+    ) -> tuple[list[Send], str | None]:
+        """Take what a neighbour sent; gives the answer, and why it is dropped if it is."""
+        match packet:
+            case LogWant():
+                return self._sync.serve_log(place, packet, self._order.chronicle, now), None
+            case LogPart():
+                return [], None if self._recovery.take(packet, now) else "log"
+            case Snapshot():
+                return [], self._take_snapshot(place, packet, now)
+            case Vouch():
+                return self._hear(place, packet), None
+
+    def _take_snapshot(self, place: int, snapshot: Snapshot, now: Instant) -> str | None:
+        """A neighbour says that what we ask for is no longer kept."""
+        if not self._sync.owed(place):
+            return "unasked"
+        certified = parse_certified(snapshot.state, snapshot.signatures, self._roster, self._scheme)
+        if certified is None:
+            return "garbage"
+        if certified.checkpoint.index > self._order.commits:
+            self._recovery.begin(certified, place, now)
+            self._sync.hold(True)
+        return None
+
+    def fetch(self, now: Instant) -> tuple[list[Send], tuple[Certified, Sequence[Block]] | None]:
+        """Ask for the log that we lack; once it is all there, gives the checkpoint to go on from, and that log."""
+        target = self._recovery.target
+        if target is None:
+            return [], None
+        ahead = self._order.commits < target.checkpoint.index
+        blocks = self._recovery.whole()
+        if blocks is None and ahead:
+            ask = self._recovery.due(now)
+            return [] if ask is None else self._sync.packet((ask[0],), ask[1]), None
+        self._recovery.drop()
+        self._sync.hold(False)
+        return [], (target, blocks) if blocks is not None and ahead else None

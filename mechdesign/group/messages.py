@@ -1,0 +1,124 @@
+"""What passes between the group and the decision layer, and what the group asks of its driver."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from mechdesign.kernel.crypto import MemberId
+from mechdesign.transport.messages import Send
+
+__all__ = ["Append", "Broadcast", "Compact", "Delivered", "EvidenceFound", "GroupEffect", "Inclusion", "Submission"]
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """Request: have ``data`` delivered to every member, once, in the one total order.
+
+    Attributes:
+        key: the local name of this act, such as an encoding of ("seal", session, step). A second request under a key
+            that was used in this life or, by the journal, in an earlier one does nothing: a replay after a restart
+            says nothing twice.
+        kind: the leaf's kind, 0..255; opaque to the group.
+        data: at most the roster's ``submission_bytes_max``.
+    """
+
+    key: bytes
+    kind: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What one member had ordered, the content of a leaf of a block's payload.
+
+    Attributes:
+        kind: 0..255, opaque to the group.
+        sender: whose submission it is; in a block of another author it is void.
+        sequence: counts the sender's submissions from 0.
+        data: the content.
+    """
+
+    kind: int
+    sender: MemberId
+    sequence: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """Proof that a submission is covered by a block's signature, for anyone who holds the roster.
+
+    Attributes:
+        header: the block's header as it was signed.
+        signature: the author's, over the header.
+        index: place of the leaf among the payload's leaves.
+        path: sibling digests up to the root that the header carries (the header also carries the leaf count).
+    """
+
+    header: bytes
+    signature: bytes
+    index: int
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """Event: the next entry of the one ordered log; the same at every member.
+
+    Attributes:
+        position: counts the entries of the epoch from 0 without gaps.
+        submission: what was ordered.
+        inclusion: proof that its sender signed it.
+    """
+
+    position: int
+    submission: Submission
+    inclusion: Inclusion
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceFound:
+    """Event: a transferable proof against a member was found locally; see ``group/evidence.py``.
+
+    Attributes:
+        member: whom it convicts.
+        data: the encoded evidence, checkable by :func:`mechdesign.group.evidence.convict`.
+    """
+
+    member: MemberId
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Effect: write a record durably before any later effect of the list is performed.
+
+    Attributes:
+        table: ``"block"``, ``"own"``, ``"log"``, ``"checkpoint"`` or ``"secret"``.
+        key: unique in its table; writing a key again replaces the record.
+        data: the record.
+        sync: whether it must be on disk before the next effect; a record that others can give us again need not.
+    """
+
+    table: str
+    key: bytes
+    data: bytes
+    sync: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Compact:
+    """Effect: write some records and delete others, all or nothing, durable before any later effect of the list.
+
+    Everything that was appended before becomes durable with it.
+
+    Attributes:
+        records: written in their order; their own ``sync`` is of no matter.
+        gone: (table, key) of records to be deleted; one that does not exist is passed over.
+    """
+
+    records: tuple[Append, ...]
+    gone: tuple[tuple[str, bytes], ...]
+
+
+GroupEffect: TypeAlias = Append | Compact | Send | Delivered | EvidenceFound
+"""Everything that the group core asks for, downward and upward."""

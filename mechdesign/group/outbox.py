@@ -1,0 +1,146 @@
+"""Our own submissions, from the request until they stand in the log.
+
+A submission waits, is carried by a block of ours, and is delivered. When the block that carries it is collected before
+it was ordered, the submission waits again: nothing submitted is lost, and copies are counted once.
+"""
+
+from mechdesign.group.block import Block
+from mechdesign.group.checkpoint import SEQUENCE_WINDOW
+from mechdesign.group.leaf import PAYLOAD_SLACK_BYTES, decode_leaf, encode_leaf
+from mechdesign.group.messages import Broadcast, Submission
+from mechdesign.group.roster import Roster
+from mechdesign.kernel.crypto import MemberId
+from mechdesign.kernel.errors import JournalError, LocalProtocolError, WireError
+from mechdesign.kernel.wire import decode, encode
+
+__all__ = ["Outbox"]
+
+
+class Outbox:
+    """Numbers, keeps and hands out our own submissions.
+
+    Args:
+        roster: the group; bounds the size of a submission.
+        me: our key.
+        bytes_max: how much may wait or be under way, in bytes.
+    """
+
+    def __init__(self, roster: Roster, me: MemberId, bytes_max: int) -> None:
+        self._roster = roster
+        self._me = me
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._sequence = 0
+        self._keys: set[bytes] = set()
+        self._open: dict[int, bytes] = {}
+        self._waiting: dict[int, None] = {}
+        self._carried: dict[bytes, tuple[int, list[int]]] = {}
+        # Numbers from here on would be void: the log lacks too many of ours below them.
+        self._limit = SEQUENCE_WINDOW
+        self._held_back = False
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something of ours is in no live block yet, and may be in the next."""
+        return bool(self._waiting) and not self._held_back
+
+    def add(self, request: Broadcast) -> bytes | None:
+        """Number a submission; gives the record for the journal, or None where the key was used before.
+
+        Raises:
+            LocalProtocolError: the kind or the size is out of range, or too much waits already.
+        """
+        if request.key in self._keys:
+            return None
+        if not 0 <= request.kind <= 255 or len(request.data) > self._roster.submission_bytes_max:
+            raise LocalProtocolError(
+                f"a submission has a kind of 0 to 255 and at most {self._roster.submission_bytes_max} bytes"
+            )
+        leaf = encode_leaf(Submission(request.kind, self._me, self._sequence, request.data))
+        if self._bytes + len(leaf) > self._bytes_max:
+            raise LocalProtocolError(f"{self._bytes} bytes wait to be ordered: the group stalls or is overloaded")
+        record = encode((self._sequence, leaf))
+        self._take_in(request.key, self._sequence, leaf)
+        return record
+
+    def restore(self, key: bytes, record: bytes) -> None:
+        """Take back a record of an earlier life.
+
+        Raises:
+            JournalError: the record is not what :meth:`add` made.
+        """
+        try:
+            match decode(record):
+                case (int(sequence), bytes(leaf)):
+                    self._take_in(key, sequence, leaf)
+                    return
+        except WireError as error:
+            raise JournalError(f"the journal's record of an own submission is damaged: {error}") from error
+        raise JournalError("the journal's record of an own submission is damaged")
+
+    def _take_in(self, key: bytes, sequence: int, leaf: bytes) -> None:
+        self._held_back = sequence >= self._limit and (self._held_back or not self._waiting)
+        self._keys.add(key)
+        self._open[sequence] = leaf
+        self._waiting[sequence] = None
+        self._bytes += len(leaf)
+        self._sequence = max(self._sequence, sequence + 1)
+
+    def take(self) -> list[bytes]:
+        """The leaves for the next block: everything that waits, as far as one payload holds it."""
+        room = self._roster.payload_bytes_max + PAYLOAD_SLACK_BYTES
+        leaves: list[bytes] = []
+        for sequence in sorted(self._waiting):
+            leaf = self._open[sequence]
+            if len(leaf) > room or sequence >= self._limit:
+                break
+            room -= len(leaf)
+            leaves.append(leaf)
+        return leaves
+
+    def carried(self, block: Block) -> None:
+        """A block of ours was accepted: what it carries waits no more."""
+        sequences = []
+        for leaf in block.leaves:
+            submission = decode_leaf(leaf, self._roster)
+            if submission is None or submission.sender != self._me:
+                continue
+            # A number that we signed once is never given again, whatever became of its record.
+            self._sequence = max(self._sequence, submission.sequence + 1)
+            if submission.sequence in self._open:
+                self._waiting.pop(submission.sequence, None)
+                sequences.append(submission.sequence)
+        if sequences:
+            self._carried[block.digest] = (block.round, sequences)
+            self._look()
+
+    def delivered(self, sequence: int) -> None:
+        """A submission of ours stands in the log."""
+        leaf = self._open.pop(sequence, None)
+        self._waiting.pop(sequence, None)
+        if leaf is not None:
+            self._bytes -= len(leaf)
+
+    def ordered(self, digest: bytes) -> None:
+        """A block of ours is out, and so is everything that it carries."""
+        self._carried.pop(digest, None)
+
+    def widen(self, limit: int) -> None:
+        """More of ours is in the log: numbers below ``limit`` are not void."""
+        if limit > self._limit:
+            self._limit = limit
+            self._look()
+
+    def _look(self) -> None:
+        self._held_back = bool(self._waiting) and min(self._waiting) >= self._limit
+
+    def collected(self, collection: int) -> None:
+        """The collection round moved: what blocks below it carried, and nobody ordered, waits again."""
+        for digest in [digest for digest, (round_, _) in self._carried.items() if round_ < collection]:
+            for sequence in self._carried.pop(digest)[1]:
+                if sequence in self._open:
+                    self._waiting[sequence] = None
+                    self._held_back = False

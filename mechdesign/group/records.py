@@ -1,0 +1,138 @@
+"""What of the group's state stands in the journal, and how it shrinks to a checkpoint.
+
+======== ============================ ==========================================================
+table    key                          record
+======== ============================ ==========================================================
+own      the broadcast's              an own submission, see :mod:`mechdesign.group.outbox`
+block    digest                       an accepted block at or above the last compaction's floor
+log      number, 8 bytes              a block of the log below the checkpoint
+checkp.  ``newest``                   certified checkpoint, its signatures, own newest block if old
+======== ============================ ==========================================================
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from mechdesign.group.block import Block, Standing, intact, judge, parse_block
+from mechdesign.group.checkpoint import Certified, parse_certified
+from mechdesign.group.chronicle import Chronicle
+from mechdesign.group.messages import Append, Compact
+from mechdesign.group.roster import Roster
+from mechdesign.kernel.crypto import SignatureScheme
+from mechdesign.kernel.errors import JournalError, WireError
+from mechdesign.kernel.wire import decode, encode
+
+__all__ = ["Records", "Restored", "read_records"]
+
+_NEWEST = b"newest"
+_DAMAGED = "the journal holds a {} that does not hold: it is damaged, or of another group"
+
+
+class Records:
+    """Which blocks the journal has."""
+
+    def __init__(self) -> None:
+        self._rounds: dict[bytes, int] = {}
+
+    def __contains__(self, digest: bytes) -> bool:
+        return digest in self._rounds
+
+    def note(self, block: Block) -> None:
+        """A block is in the journal."""
+        self._rounds[block.digest] = block.round
+
+    def compact(self, certified: Certified, chronicle: Chronicle, newest: Block | None) -> Compact:
+        """Let a certified checkpoint that we reached take the place of the blocks below its collection round.
+
+        Args:
+            certified: the checkpoint.
+            chronicle: the log, which goes at least as far.
+            newest: our newest block; it says which rounds we must not sign again.
+        """
+        floor = certified.checkpoint.collection
+        old = b"" if newest is None or newest.round >= floor else newest.wire
+        log = [
+            Append("log", number.to_bytes(8, "big"), wire)
+            for number, wire in chronicle.unwritten(certified.checkpoint.blocks)
+        ]
+        head = Append("checkpoint", _NEWEST, encode((certified.encoded, certified.signatures, old)))
+        gone = [digest for digest, round_ in self._rounds.items() if round_ < floor]
+        for digest in gone:
+            del self._rounds[digest]
+        return Compact((*log, head), tuple(("block", digest) for digest in gone))
+
+
+@dataclass(slots=True)
+class Restored:
+    """What a journal holds.
+
+    Attributes:
+        own: (key, record) of own submissions.
+        blocks: accepted blocks, in the order in which they were accepted.
+        log: the blocks of the log up to the checkpoint.
+        certified: the checkpoint, or None before the first.
+        newest: our newest block where it is older than ``blocks``.
+    """
+
+    own: list[tuple[bytes, bytes]] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    log: list[Block] = field(default_factory=list)
+    certified: Certified | None = None
+    newest: Block | None = None
+
+
+def read_records(records: Iterable[tuple[str, bytes, bytes]], roster: Roster, scheme: SignatureScheme) -> Restored:
+    """Read the group's tables of a journal.
+
+    Raises:
+        JournalError: a record is damaged, or one is missing.
+    """
+    found = Restored()
+    log: dict[bytes, bytes] = {}
+    for table, key, data in records:
+        if table == "own":
+            found.own.append((key, data))
+        elif table == "block":
+            found.blocks.append(_valid(data, roster, scheme))
+        elif table == "log":
+            log[key] = data
+        elif table == "checkpoint":
+            found.certified, old = _checkpoint(data, roster, scheme)
+            found.newest = _valid(old, roster, scheme) if old else None
+    count = 0 if found.certified is None else found.certified.checkpoint.blocks
+    if sorted(log) != [number.to_bytes(8, "big") for number in range(count)]:
+        raise JournalError(_DAMAGED.format("log"))
+    for number in range(count):
+        block = parse_block(log[number.to_bytes(8, "big")], roster)
+        # The checkpoint's hash covers the header; its signature was checked when the block came.
+        if block is None or not intact(block, roster):
+            raise JournalError(_DAMAGED.format("log"))
+        found.log.append(block)
+    return found
+
+
+def _valid(data: bytes, roster: Roster, scheme: SignatureScheme) -> Block:
+    block = parse_block(data, roster)
+    if block is None or judge(block, roster, scheme) is not Standing.VALID:
+        raise JournalError(_DAMAGED.format("block"))
+    return block
+
+
+def _checkpoint(data: bytes, roster: Roster, scheme: SignatureScheme) -> tuple[Certified, bytes]:
+    try:
+        match decode(data, bytes_max=len(data)):
+            case (bytes(state), tuple(signatures), bytes(old)):
+                pairs = tuple((p, s) for p, s in (_pair(item) for item in signatures))
+                certified = parse_certified(state, pairs, roster, scheme)
+                if certified is not None:
+                    return certified, old
+    except (WireError, ValueError) as error:
+        raise JournalError(_DAMAGED.format("checkpoint")) from error
+    raise JournalError(_DAMAGED.format("checkpoint"))
+
+
+def _pair(item: object) -> tuple[int, bytes]:
+    match item:
+        case (int(place), bytes(signature)):
+            return place, signature
+    raise ValueError("not a signature of a member")

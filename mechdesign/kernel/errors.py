@@ -1,0 +1,74 @@
+"""The error tree of the whole package.
+
+::
+
+    MechdesignError
+    ├── LocalProtocolError    our own side misused a core: a bug above it
+    ├── WireError             bytes that are not a canonical encoding
+    ├── IdentityError         a key file that cannot be read, or a wrong passphrase
+    ├── ConfigError           a configuration, roster or values file that cannot be used
+    ├── JournalError          a journal that is locked, corrupt or of another member
+    ├── MechanismError        a mechanism was defined or called wrongly
+    │   └── InputError        reports or parameters of a computation that are not of its type
+    └── VerificationError     a transcript or an evidence that does not hold
+
+What a *peer* sends never raises any of these past the decoder that met it; it becomes a counted drop or evidence.
+"""
+
+__all__ = [
+    "ConfigError",
+    "IdentityError",
+    "InputError",
+    "JournalError",
+    "LocalProtocolError",
+    "MechanismError",
+    "MechdesignError",
+    "VerificationError",
+    "WireError",
+]
+
+
+class MechdesignError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class LocalProtocolError(MechdesignError):
+    """Our own side called a core in a way that its contract forbids; the fix is in the caller."""
+
+
+class WireError(MechdesignError, ValueError):
+    """Bytes that are not the canonical encoding of a permitted value."""
+
+
+class IdentityError(MechdesignError):
+    """A key file is missing, damaged, or its passphrase is wrong."""
+
+
+class ConfigError(MechdesignError):
+    """A configuration, roster or values file cannot be used; the message says which value and what to do."""
+
+
+class JournalError(MechdesignError):
+    """A journal is in use by another process, damaged, or belongs to another member or group."""
+
+
+class MechanismError(MechdesignError):
+    """A mechanism is defined or called wrongly."""
+
+
+class InputError(MechanismError, ValueError):
+    """Parameters or reports that a mechanism does not accept; the message names the value."""
+
+
+class VerificationError(MechdesignError):
+    """A transcript or an evidence fails a check.
+
+    Attributes:
+        check: the name of the check that failed, such as ``"certificate"``.
+        member: the name of the member whose signature is on what failed, or None.
+    """
+
+    def __init__(self, check: str, message: str, member: str | None = None) -> None:
+        super().__init__(message)
+        self.check = check
+        self.member = member

@@ -1,0 +1,1 @@
+"""Auctions: players buy from a seller."""

@@ -1,0 +1,125 @@
+"""The digest of a mechanism's code: members that would compute with other code do not enrol.
+
+It covers the name and version, the schemas, and the text of every module that the rule is written in: the module of
+each class between the mechanism and ``Mechanism``, and what those import from their own package, followed through.
+Modules directly in ``mechdesign.mechanisms`` (ties, draws, texts of values) are the framework and stand as
+``BASE_VERSION``, so that a mended message there does not part members that compute alike.
+"""
+
+import ast
+import importlib.util
+import inspect
+import marshal
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib.abc import SourceLoader
+from importlib.machinery import ModuleSpec
+from types import FunctionType, ModuleType
+from typing import Any
+
+from mechdesign.kernel import wire
+from mechdesign.kernel.errors import MechanismError
+from mechdesign.mechanisms import codec
+from mechdesign.mechanisms.base import BASE_VERSION, Mechanism
+
+__all__ = ["code_digest"]
+
+_FRAMEWORK = "mechdesign.mechanisms"
+
+
+@cache
+def code_digest(cls: type[Mechanism[Any, Any, Any]]) -> bytes:
+    """Return the 32-byte digest of a mechanism's code, the same on every host with the same files.
+
+    Raises:
+        MechanismError: where a type has no JSON schema.
+    """
+    sources = _sources(cls)
+    parts = [str(BASE_VERSION).encode(), cls.full_name().encode(), _schemas(cls).encode()]
+    for name in sorted(sources):
+        parts += [name.encode(), sources[name]]
+    return wire.digest("mechdesign/mechanism-code/1", *parts)
+
+
+def _schemas(cls: type[Mechanism[Any, Any, Any]]) -> str:
+    arguments = [cls.generic_argument(place) for place in range(3)]
+    try:
+        return codec.canonical([cls.model_json_schema(), *(codec.adapter(one).json_schema() for one in arguments)])
+    except Exception as error:
+        raise MechanismError(f"a type of {cls.full_name()} has no JSON schema: {error}") from error
+
+
+def _sources(cls: type[Mechanism[Any, Any, Any]]) -> dict[str, bytes]:
+    """Return the text of every module that the rule is written in, by a name that does not depend on the host."""
+    found: dict[str, bytes] = {}
+    below = cls.__mro__[: cls.__mro__.index(Mechanism)]
+    # What pydantic makes for Base[Type] is no class of its own; its module is the one of Base, which stands here too.
+    waiting = [one.__module__ for one in below]
+    root = cls.__module__
+    while waiting:
+        name = waiting.pop()
+        label = "the mechanism" if name == root else name
+        if label in found:
+            continue
+        text = _text(name)
+        if text is None:
+            found[label] = _bytecode(cls) if name == root else b""
+            continue
+        found[label] = "\n".join(text.splitlines()).encode()
+        waiting.extend(other for other in _imports(text, name) if _belongs(other, root) and _spec(other) is not None)
+    return found
+
+
+def _belongs(name: str, root: str) -> bool:
+    """Say whether a module is part of a rule: of its own package, or of a package below the framework."""
+    package = name.rpartition(".")[0]
+    if name == _FRAMEWORK or name.startswith(_FRAMEWORK + "."):
+        return package.startswith(_FRAMEWORK + ".")
+    own = root.partition(".")[0]
+    return "." in root and own != "mechdesign" and name.partition(".")[0] == own
+
+
+def _text(name: str) -> str | None:
+    module = sys.modules.get(name)
+    if not isinstance(module, ModuleType):  # a helper that is imported inside a function may not be loaded yet
+        spec = _spec(name)
+        loader = spec.loader if spec else None
+        return loader.get_source(name) if isinstance(loader, SourceLoader) else None
+    try:
+        return inspect.getsource(module)
+    except (OSError, TypeError):
+        return None
+
+
+def _spec(name: str) -> ModuleSpec | None:
+    """Return where a module is found, or None where the name is no module but something in one."""
+    try:
+        return importlib.util.find_spec(name)
+    except (ImportError, ValueError, AttributeError):
+        return None
+
+
+def _imports(text: str, name: str) -> Iterator[str]:
+    """Yield the modules that a source imports, wherever in it the import stands."""
+    package = name if _is_package(name) else name.rpartition(".")[0]
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            base = importlib.util.resolve_name(module, package) if node.level and package else module
+            names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        yield from names
+
+
+def _is_package(name: str) -> bool:
+    return hasattr(sys.modules.get(name), "__path__")
+
+
+def _bytecode(cls: type[Mechanism[Any, Any, Any]]) -> bytes:
+    """Return the compiled methods of a class typed into an interpreter: equal only within one release of Python."""
+    methods = [value for _, value in sorted(vars(cls).items()) if isinstance(value, FunctionType)]
+    return b"".join(marshal.dumps(method.__code__) for method in methods)

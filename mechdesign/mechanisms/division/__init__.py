@@ -1,0 +1,1 @@
+"""Division: what each of several players gets of things that all of them want."""

@@ -1,0 +1,1 @@
+"""Funding: how much a common pool adds to what players give."""

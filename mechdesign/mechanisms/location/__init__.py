@@ -1,0 +1,1 @@
+"""Location: where to put one public facility on a line."""

@@ -1,0 +1,1 @@
+"""Matching: who gets which partner, item or donor, without money."""

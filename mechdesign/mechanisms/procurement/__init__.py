@@ -1,0 +1,1 @@
+"""Procurement: players sell to a buyer."""

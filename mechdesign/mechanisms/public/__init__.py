@@ -1,0 +1,1 @@
+"""Public decisions: one decision for everybody, paid by taxes."""

@@ -1,0 +1,294 @@
+"""The session core: runs mechanisms over the sessions of the decision layer, and speaks with the party.
+
+It answers decision at once (``Enrolled``, ``Answers`` and ``CoinReady`` with the next ask or toss, or with a digest),
+and the party whenever that has made up its mind. It keeps one
+:class:`~mechdesign.mechanisms.computation.Computation` for each open session and nothing of those that ended.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from mechdesign.decision.entries import REASON_BYTES_MAX
+from mechdesign.decision.messages import (
+    Aborted,
+    Answers,
+    Attest,
+    CoinReady,
+    Convicted,
+    Decided,
+    DecisionEvent,
+    DecisionRequest,
+    Decline,
+    Defaulted,
+    Enrol,
+    Enrolled,
+    PhaseChanged,
+    Propose,
+    Proposed,
+    Request,
+    SessionId,
+    Submit,
+    Toss,
+    Verdict,
+)
+from mechdesign.decision.proposal import Proposal
+from mechdesign.kernel.crypto import MemberId
+from mechdesign.kernel.errors import InputError
+from mechdesign.kernel.machine import Entropy, Instant
+from mechdesign.mechanisms.computation import Computation
+from mechdesign.mechanisms.events import (
+    Asked,
+    DefaultSeen,
+    MemberConvicted,
+    Progress,
+    ProposeSession,
+    Report,
+    SessionAborted,
+    SessionProposed,
+    Settled,
+    UserEvent,
+    UserRequest,
+)
+from mechdesign.mechanisms.play import PASS
+from mechdesign.mechanisms.terms import (
+    Lookup,
+    Policy,
+    computation_of,
+    lookup_with,
+    proposal_of,
+    recomputation,
+    registered,
+)
+
+__all__ = [
+    "Lookup",
+    "Policy",
+    "SessionCore",
+    "SessionEffect",
+    "computation_of",
+    "lookup_with",
+    "recomputation",
+    "registered",
+]
+
+SessionEffect: TypeAlias = DecisionRequest | UserEvent
+"""What a session core asks of decision, and what it tells the party."""
+
+
+@dataclass(slots=True)
+class _Session:
+    """An open session at this member."""
+
+    proposal: Proposal
+    computation: Computation | None
+    enrolled: bool = False
+    asked_step: int | None = None
+    answered: set[int] = field(default_factory=set)
+
+
+class SessionCore:
+    """Runs mechanisms between decision (below) and the party (above); a machine without timers.
+
+    Args:
+        member: ourselves.
+        members: keys and names of the whole roster, in its order.
+        entropy: for the nonces of our proposals.
+        lookup: where mechanisms are found.
+        policy: what we enrol in.
+    """
+
+    def __init__(
+        self,
+        member: MemberId,
+        members: Sequence[tuple[MemberId, str]],
+        entropy: Entropy,
+        *,
+        lookup: Lookup = registered,
+        policy: Policy | None = None,
+    ) -> None:
+        self._member = member
+        self._names = dict(members)
+        self._entropy = entropy
+        self._lookup = lookup
+        self._policy = policy or Policy()
+        self._sessions: dict[SessionId, _Session] = {}
+
+    @property
+    def deadline(self) -> Instant | None:
+        """None: a session core waits for the log and for its party only."""
+        return None
+
+    @property
+    def open_sessions(self) -> tuple[SessionId, ...]:
+        """The sessions that have not ended, in the order in which they were proposed."""
+        return tuple(self._sessions)
+
+    def tick(self, now: Instant) -> Sequence[SessionEffect]:
+        """Nothing is ever due."""
+        return ()
+
+    def is_open(self, asked: Asked) -> bool:
+        """Whether an ask still waits for our player's answer, as far as the ordered log shows."""
+        session = self._sessions.get(asked.session)
+        return session is not None and session.asked_step == asked.step and asked.step not in session.answered
+
+    # ---------------------------------------------------------------------------------------------------- from above
+
+    def submit(self, request: UserRequest, now: Instant) -> Sequence[SessionEffect]:
+        """Take a proposal or a report of the party.
+
+        Raises:
+            InputError: a report is not of the type that was asked for, or is too long.
+            LocalProtocolError: a proposal names what does not exist, or a session could not run under its terms.
+        """
+        match request:
+            case ProposeSession():
+                return (Propose(proposal_of(request, self._member, self._names, self._entropy)),)
+            case Report(session, step, value):
+                return self._report(session, step, value)
+
+    def _report(self, session_id: SessionId, step: int, value: Any) -> Sequence[SessionEffect]:
+        session = self._sessions.get(session_id)
+        # What is closed by now, or not yet replayed, is no mistake of the party: it may have thought for long.
+        if session is None or session.computation is None or session.asked_step != step:
+            return ()
+        ask = session.computation.ask
+        assert ask is not None  # asked_step is the step of the present ask
+        data = None if value is None or value is PASS else ask.encode(value)
+        most = session.proposal.report_bytes
+        if data is not None and len(data) > most:
+            raise InputError(f"report: its text takes {len(data)} bytes, more than the {most} of the session")
+        return (Submit(session_id, step, data),)
+
+    # ---------------------------------------------------------------------------------------------------- from below
+
+    def receive(self, incoming: DecisionEvent, now: Instant) -> Sequence[SessionEffect]:
+        """Take an event of decision, in the order of the log."""
+        match incoming:
+            case Proposed():
+                return self._proposed(incoming)
+            case Enrolled(session) | Answers(session) | CoinReady(session):
+                return self._computed(session, incoming)
+            case PhaseChanged(session, phase, step, heard, asked, missing):
+                self._note(session, step, missing)
+                return (Progress(session, phase, step, heard, asked, self._called(missing)),)
+            case Defaulted(session, step, member):
+                return (DefaultSeen(session, step, self._name(member)),)
+            case Decided():
+                return (self._decided(incoming),)
+            case Aborted(session, reason, defaulted, flows):
+                known = self._sessions.pop(session, None)
+                return (SessionAborted(session, _full_name(known), reason, self._called(defaulted), flows),)
+            case Convicted(member, offence, evidence, sessions):
+                return (MemberConvicted(self._name(member), member, offence, evidence, sessions),)
+
+    def _proposed(self, event: Proposed) -> Sequence[SessionEffect]:
+        proposal = event.proposal
+        computation, reason = computation_of(proposal, self._lookup)
+        session = _Session(proposal, computation)
+        self._sessions[event.session] = session
+        answer = "not asked"
+        answers: tuple[SessionEffect, ...] = ()
+        if event.asked:
+            enrolled = sum(open_.enrolled for open_ in self._sessions.values())
+            reason = reason or self._policy.objection(proposal, enrolled)
+            session.enrolled = not reason
+            answer = "declined" if reason else "enrolled"
+            answers = (self._decline(event.session, reason, session) if reason else Enrol(event.session),)
+        elif computation is None:
+            answers = (self._decline(event.session, reason, session),)
+        told = SessionProposed(
+            event.session,
+            self._name(event.proposer),
+            f"{proposal.mechanism}/{proposal.version}",
+            proposal.parameters,
+            tuple(name for _, name in event.members),
+            str(proposal.seal),
+            proposal.deposit,
+            answer,
+            reason,
+            proposal.threshold,
+        )
+        return (told, *answers)
+
+    def _decline(self, session_id: SessionId, reason: str, session: _Session) -> Decline:
+        short = reason.encode()[:REASON_BYTES_MAX].decode(errors="ignore")
+        return Decline(session_id, short, follows=session.computation is not None)
+
+    def _computed(self, session_id: SessionId, event: Enrolled | Answers | CoinReady) -> Sequence[SessionEffect]:
+        session = self._sessions.get(session_id)
+        if session is None or session.computation is None:
+            return ()  # without the code we follow the log, and sign nothing
+        computation = session.computation
+        session.asked_step = None
+        match event:
+            case Enrolled():
+                reaction = computation.enrolled(event)
+            case Answers():
+                reaction = computation.answered(event)
+            case CoinReady():
+                reaction = computation.tossed(event)
+        if isinstance(reaction, Attest | Toss):
+            return (reaction,)
+        return (reaction, *self._ask_our_player(session, reaction))
+
+    def _ask_our_player(self, session: _Session, request: Request) -> Sequence[SessionEffect]:
+        computation = session.computation
+        assert computation is not None
+        assert computation.ask is not None  # it has just asked
+        # A member that declined is in no ask; one that enrolled in an earlier life with other code was convinced then.
+        if self._member not in request.of:
+            return ()
+        session.asked_step = request.step
+        player = self._name(self._member)
+        asked = Asked(
+            request.session,
+            request.step,
+            player,
+            computation.ask,
+            computation.mechanism,
+            computation.players,
+            request.step - len(computation.reports),
+        )
+        return (asked,)
+
+    def _note(self, session_id: SessionId, step: int, missing: tuple[MemberId, ...]) -> None:
+        """Remember that our answer was ordered, so that a replay does not ask our player again."""
+        session = self._sessions.get(session_id)
+        if session is not None and session.asked_step == step and self._member not in missing:
+            session.answered.add(step)
+
+    def _decided(self, event: Decided) -> Settled | SessionAborted:
+        session = self._sessions.pop(event.session, None)
+        computation = session.computation if session else None
+        if event.verdict is Verdict.FAILED:
+            why = computation.failure if computation and computation.failure else "it raised or asked too often"
+            reason = f"the mechanism failed: {why}"
+            return SessionAborted(event.session, _full_name(session), reason, (), event.flows, event.transcript)
+        answers = tuple(computation.reports) if computation else ()
+        return Settled(
+            event.session,
+            _full_name(session),
+            session.proposal.parameters if session else "",
+            computation.players if computation else (),
+            answers[-1] if answers else {},
+            answers,
+            computation.result if computation else None,
+            computation.flows if computation else (),
+            event.flows,
+            event.digest,
+            event.certificate,
+            event.agrees,
+            event.transcript,
+        )
+
+    def _name(self, member: MemberId) -> str:
+        return self._names.get(member, f"stranger {member[:4].hex()}")
+
+    def _called(self, members: Sequence[MemberId]) -> tuple[str, ...]:
+        return tuple(self._name(member) for member in members)
+
+
+def _full_name(session: _Session | None) -> str:
+    return f"{session.proposal.mechanism}/{session.proposal.version}" if session else ""

@@ -1,0 +1,1 @@
+"""Voting: one of several options is chosen, and no money moves."""

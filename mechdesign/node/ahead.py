@@ -1,0 +1,104 @@
+"""Checks dealings in a thread, while the blocks that carry them wait to be ordered.
+
+Checking a dealing takes half a millisecond a member. It is a function of the dealing's bytes and of the session's terms
+alone, so where and when it is computed changes nothing: what is in the log is looked up here, and computed on the spot
+where it was never looked at. One thread is enough: libsodium's calls release the interpreter.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeAlias
+
+from mechdesign.decision.coin import parse_contribution
+from mechdesign.decision.entries import CoinEntry, Kind, SealEntry, parse
+from mechdesign.decision.proposal import Seal
+from mechdesign.decision.sealing.threshold import (
+    Committee,
+    Context,
+    Dealing,
+    Purpose,
+    parse_dealing,
+    verify_dealing,
+)
+from mechdesign.decision.setting import Setting
+from mechdesign.group.block import parse_block
+from mechdesign.group.leaf import decode_leaf
+from mechdesign.group.messages import Submission
+from mechdesign.group.roster import Roster
+
+__all__ = ["Ahead"]
+
+SettingOf: TypeAlias = Callable[[bytes], Setting | None]
+"""The fixed part of an open session, by its identifier."""
+
+_BLOCK_BYTES = 140
+# A block with a dealing has more for each member: a reference of 44 bytes, two points and a scalar.
+_WAITING_MAX = 512
+# Dealings that are looked at and not ordered yet; more are checked when they are ordered, so nobody can fill memory.
+
+
+class Ahead:
+    """Knows the verdict on a dealing before it is asked.
+
+    Args:
+        roster: the group's.
+        setting_of: finds open sessions.
+    """
+
+    def __init__(self, roster: Roster, setting_of: SettingOf) -> None:
+        self._roster = roster
+        self._setting_of = setting_of
+        self._pool: ThreadPoolExecutor | None = None
+        self._waiting: dict[tuple[bytes, bytes], tuple[bytes, Future[bool]]] = {}
+
+    def look(self, record: bytes) -> None:
+        """Begin to check the dealings in a block that was accepted, given as its record in the journal."""
+        if len(record) < _BLOCK_BYTES * self._roster.n:
+            return
+        block = parse_block(record, self._roster)
+        for leaf in block.leaves if block is not None else ():
+            submission = decode_leaf(leaf, self._roster)
+            if submission is not None and submission.kind in (Kind.SEAL, Kind.COIN):
+                self._begin(submission)
+
+    def _begin(self, submission: Submission) -> None:
+        found = self._dealing(submission)
+        if found is None:
+            return
+        committee, context, dealing = found
+        place = committee.digest, context.encoded
+        if place in self._waiting:  # a second dealing for one place cannot count, unless the first is never ordered
+            return
+        while len(self._waiting) >= _WAITING_MAX:
+            self._waiting.pop(next(iter(self._waiting)))[1].cancel()
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, "mechdesign-dealings")
+        self._waiting[place] = dealing.encoded, self._pool.submit(verify_dealing, *found)
+
+    def _dealing(self, submission: Submission) -> tuple[Committee, Context, Dealing] | None:
+        said = parse(submission.kind, submission.data)
+        if not isinstance(said, SealEntry | CoinEntry) or (setting := self._setting_of(said.session)) is None:
+            return None
+        purpose = Purpose.REPORT if isinstance(said, SealEntry) else Purpose.COIN
+        if isinstance(said, CoinEntry):
+            dealing = parse_contribution(said.dealing, setting.committee)
+        elif said.sealed is not None and setting.proposal.seal is Seal.THRESHOLD:
+            dealing = parse_dealing(said.sealed, setting.committee, setting.proposal.report_bytes)
+        else:
+            return None
+        if dealing is None:
+            return None
+        return setting.committee, setting.context(said.step, purpose, submission.sender), dealing
+
+    def check(self, committee: Committee, context: Context, dealing: Dealing) -> bool:
+        """What ``verify_dealing`` says, from the thread if it was given this very dealing."""
+        encoded, verdict = self._waiting.pop((committee.digest, context.encoded), (b"", None))
+        if verdict is None or encoded != dealing.encoded or verdict.cancelled():
+            return verify_dealing(committee, context, dealing)
+        return verdict.result()
+
+    def close(self) -> None:
+        """Drop what was not asked for."""
+        self._waiting.clear()
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,94 @@
+"""``python -m mechdesign.testing.campaign --seeds 0..10000 --jobs 2``: play many seeds and report those that fail."""
+
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from mechdesign.testing.runs import Outcome, run_seed
+from mechdesign.testing.schedule import draw
+
+__all__ = ["main", "parse_seeds"]
+
+FOUND_VIOLATION = 1
+"""Exit code when at least one seed failed."""
+
+
+def parse_seeds(text: str) -> range:
+    """``"5..9"`` is 5, 6, 7, 8; ``"5"`` is 5 alone.
+
+    Raises:
+        typer.BadParameter: it is neither.
+    """
+    first, dots, last = text.partition("..")
+    try:
+        start = int(first)
+        seeds = range(start, int(last) if dots else start + 1)
+    except ValueError:
+        seeds = range(0)
+    if not seeds:
+        raise typer.BadParameter(f"{text!r} is neither a seed nor A..B with A < B")
+    return seeds
+
+
+def _campaign(
+    seeds: Annotated[
+        str, typer.Option(help="A..B plays A, A+1, …, B-1; a single number replays that seed.")
+    ] = "0..1000",
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that play at once.")] = os.cpu_count() or 1,
+    history: Annotated[Path | None, typer.Option(help="Write the history of a single seed to this file.")] = None,
+) -> None:
+    """Play simulated runs of the group; exit code 1 if any of them broke a promise."""
+    console = Console()
+    wanted = parse_seeds(seeds)
+    if len(wanted) == 1:
+        _replay(console, wanted[0], history)
+        return
+    began = time.monotonic()
+    failed: list[Outcome] = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        for outcome in progress.track(_outcomes(wanted, jobs), total=len(wanted), description="seeds"):
+            if outcome.violation is not None:
+                failed.append(outcome)
+                console.print(str(outcome), style="red", markup=False, highlight=False, soft_wrap=True)
+                console.print(f"  replay: python -m mechdesign.testing.campaign --seeds {outcome.seed}", soft_wrap=True)
+    minutes = (time.monotonic() - began) / 60
+    console.print(f"{len(wanted)} seeds, {len(failed)} failed, {len(wanted) / minutes:.0f} a minute with {jobs} jobs")
+    if failed:
+        console.print("failing seeds:", *sorted(outcome.seed for outcome in failed))
+        raise typer.Exit(FOUND_VIOLATION)
+
+
+def _outcomes(seeds: range, jobs: int) -> Iterator[Outcome]:
+    if jobs == 1:
+        yield from map(run_seed, seeds)
+        return
+    # Spawned processes each have a hash seed of their own, as a later replay does.
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+        yield from pool.imap_unordered(run_seed, seeds, chunksize=4)
+
+
+def _replay(console: Console, seed: int, history: Path | None) -> None:
+    console.print(str(draw(seed)), markup=False, highlight=False, soft_wrap=True)
+    outcome = run_seed(seed, history=history)
+    console.print(str(outcome), markup=False, highlight=False, soft_wrap=True)
+    if outcome.violation is not None:
+        raise typer.Exit(FOUND_VIOLATION)
+
+
+def main() -> None:
+    """Entry point of the module."""
+    application = typer.Typer(add_completion=False)
+    application.command()(_campaign)
+    application()
+
+
+if __name__ == "__main__":
+    main()

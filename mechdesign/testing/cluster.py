@@ -1,0 +1,285 @@
+"""A simulated group in domain words: start it, let things go wrong, assert what must hold.
+
+``Cluster(4, FaultModel.BYZANTINE)`` is for tests that stage one situation by hand, ``Cluster.of(draw(7))`` builds
+everything from one number. Either checks agreement, single signing and innocence all the time (see
+:mod:`mechdesign.testing.checkers`).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from random import Random
+from typing import Any
+
+from mechdesign.group.committer import CommitRule
+from mechdesign.group.core import GroupCore
+from mechdesign.group.messages import Append, Broadcast, Submission
+from mechdesign.group.roster import FaultModel, Member, Roster
+from mechdesign.kernel.config import GroupConfig
+from mechdesign.kernel.crypto import Ed25519, KeyedHash, MemberId, SignatureScheme, Signer
+from mechdesign.kernel.identity import Identity
+from mechdesign.kernel.machine import SECOND, Entropy, Instant
+from mechdesign.testing import frames
+from mechdesign.testing.adversaries import Stage
+from mechdesign.testing.checkers import Blocks, Evidence, Log
+from mechdesign.testing.equivocators import LiarKind, corrupt
+from mechdesign.testing.network import CALM, Network, Weather
+from mechdesign.testing.schedule import Crash, Scenario
+from mechdesign.testing.simulator import AnyMachine, Boot, Simulator, Violation
+
+__all__ = ["BRISK", "Cluster", "settings"]
+
+BRISK = GroupConfig(round_timeout_s=0.2, pull_retry_s=0.1, tips_min_s=0.1, tips_max_s=1.0)
+"""Settings for simulations: short waits, so that a virtual second holds many rounds."""
+
+
+def settings(*, tight: bool = False, hasty: bool = False) -> GroupConfig:
+    """As :data:`BRISK`, with limits that ordinary trouble reaches, or with waits shorter than the network's delays."""
+    changes: dict[str, float] = {}
+    if tight:
+        changes |= {"parked_per_author": 6, "rounds_ahead_max": 6}
+    if hasty:
+        changes |= {"round_timeout_s": 0.005, "pull_retry_s": 0.05}
+    return BRISK.model_copy(update=changes)
+
+
+_SLICE = SECOND // 20
+
+
+class Cluster:
+    """One simulated group with its checkers.
+
+    Args:
+        n: how many members.
+        faults: the fault model of the roster.
+        seed: names every stream of chance.
+        liars: kind of lie by place; see :mod:`mechdesign.testing.equivocators`.
+        real: sign with Ed25519 instead of the keyed hash.
+        rule: the commit rule; a negative control passes a weaker one.
+        sides: the camp (by place) that colluding liars keep apart from the rest; drawn from the seed if None.
+        twins: how many of its blocks an equivocator doubles at most.
+        overrides: further fields of the roster, such as ``slots`` or ``depth``.
+
+    Attributes:
+        said: what each member was asked to broadcast, by place.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        faults: FaultModel = FaultModel.BYZANTINE,
+        seed: int | str = 0,
+        *,
+        liars: Mapping[int, LiarKind] | None = None,
+        real: bool = False,
+        weather: Weather = CALM,
+        edges: Iterable[tuple[int, int]] | None = None,
+        config: GroupConfig = BRISK,
+        rule: CommitRule | None = None,
+        sides: Iterable[int] | None = None,
+        twins: int = 20,
+        keep_history: bool = False,
+        **overrides: Any,
+    ) -> None:
+        chance = Random(f"{seed}/keys")
+        signers: list[Signer] = [_signer(chance, real) for _ in range(n)]
+        members = tuple(
+            Member(signer.public, f"m{place}", chance.randbytes(32), chance.randbytes(32))
+            for place, signer in enumerate(signers)
+        )
+        self.roster = Roster("simulation", members, faults, nonce=chance.randbytes(16), **overrides)
+        self.scheme: SignatureScheme = Ed25519() if real else KeyedHash()
+        self.config = config
+        self.liars = dict(liars or {})
+        self.honest = tuple(place for place in range(n) if place not in self.liars)
+        self.said: list[list[Broadcast]] = [[] for _ in range(n)]
+        self._rule = rule or CommitRule()
+        self._seed = seed
+        camp = chance.sample(range(n), chance.randint(1, n)) if sides is None else sides
+        self._sides = frozenset(camp)
+        self._twins = twins
+        boots = [(signer.public, self._boot(place, signer)) for place, signer in enumerate(signers)]
+        network = Network(n, Random(f"{seed}/network"), weather, edges)
+        self.simulator = Simulator(boots, network, seed, silence_us=SECOND // 2, keep_history=keep_history)
+        self.log = Log(self.simulator, self.honest, partial(frames.proved, self.roster, self.scheme))
+        self.blocks = Blocks(
+            self.simulator, self.honest, frames.frame_reader(self.roster), frames.record_reader(self.roster)
+        )
+        convict = partial(frames.convicted, self.roster, self.scheme)
+        self.evidence = Evidence(self.simulator, self.honest, self.liars, convict)
+
+    @classmethod
+    def of(cls, scenario: Scenario, **options: Any) -> "Cluster":
+        """The group of a scenario, with everything that the scenario says scheduled."""
+        cluster = cls(
+            scenario.n,
+            scenario.faults,
+            scenario.seed,
+            liars=dict(scenario.liars),
+            real=scenario.real,
+            weather=scenario.weather,
+            edges=scenario.edges,
+            slots=scenario.slots,
+            depth=scenario.depth,
+            config=settings(tight=scenario.tight, hasty=scenario.hasty),
+            submission_bytes_max=500,
+            payload_bytes_max=600 if scenario.tight else 256 * 1024,
+            **options,
+        )
+        simulator = cluster.simulator
+        simulator.network.slowness_us = list(scenario.slowness_us)
+        chance = Random(f"{scenario.seed}/starts")
+        for place in range(scenario.n):
+            simulator.at(chance.randrange(SECOND // 10), partial(cluster.start, place))
+        for submit in scenario.submits:
+            simulator.at(submit.at, partial(cluster.say, submit.place, submit.data))
+        for crash in scenario.crashes:
+            simulator.at(crash.at, partial(cluster._crash, crash))
+        for cut in scenario.cuts:
+            simulator.at(cut.at, partial(simulator.cut, cut.pairs, noticed=cut.noticed))
+        for instant in scenario.mends:
+            simulator.at(instant, simulator.mend)
+        simulator.at(scenario.heal, partial(cluster.heal, scenario.dead, scenario.after))
+        return cluster
+
+    def _boot(self, place: int, signer: Signer) -> Boot:
+        make = partial(GroupCore, self.roster, signer, self.scheme, self.config, rule=self._rule)
+
+        def boot(records: Sequence[Append], now: Instant, entropy: Entropy) -> tuple[AnyMachine, Sequence[object]]:
+            core = make()
+            effects: list[object] = []
+            effects += core.restore([(record.table, record.key, record.data) for record in records], now)
+            # The layer above asks again for what it had asked for; the keys keep it from being said twice.
+            for broadcast in self.said[place]:
+                effects += core.submit(broadcast, now)
+            return core, effects
+
+        def boot_liar(records: Sequence[Append], now: Instant, entropy: Entropy) -> tuple[AnyMachine, Sequence[object]]:
+            double = frozenset(other for other, kind in self.liars.items() if kind == "two-faced")
+            chance = Random(f"{self._seed}/liar/{place}")
+            stage = Stage(self.roster, signer, make, self._sides, double, chance, self._twins)
+            return corrupt(self.liars[place], stage, now), []
+
+        return boot_liar if place in self.liars else boot
+
+    # ------------------------------------------------------------------------------------------------------ staging
+
+    def start_all(self) -> None:
+        """Start every member that is down, in roster order."""
+        for place in range(self.roster.n):
+            self.start(place)
+
+    def start(self, place: int) -> None:
+        """Start a member unless it runs."""
+        if self.simulator.processes[place].machine is None:
+            self.simulator.start(place)
+
+    def say(self, place: int, data: bytes) -> None:
+        """Ask a member to broadcast; one that is down is asked when it starts. ``data`` is the key as well."""
+        broadcast = Broadcast(data, 0, data)
+        self.said[place].append(broadcast)
+        self.simulator.submit(place, broadcast)
+
+    def _crash(self, crash: Crash) -> None:
+        self.simulator.crash(crash.place, crash.after_effects)
+        if crash.back is not None:
+            self.simulator.at(crash.back, partial(self.start, crash.place))
+
+    def heal(self, dead: Iterable[int] = (), weather: Weather = CALM) -> None:
+        """A whole network with such weather from now on, and everybody up except the dead."""
+        dead = frozenset(dead)
+        self.simulator.network.weather = weather
+        for process in self.simulator.processes:
+            process.fuse = None
+            if process.place in dead:
+                self.simulator.crash(process.place)
+            else:
+                self.start(process.place)
+        self.simulator.mend()
+
+    def run(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        self.simulator.run(self.simulator.now + round(seconds * SECOND))
+
+    def run_until(self, done: Callable[[], bool], seconds: float) -> bool:
+        """Let virtual time pass until ``done()``, at most so many seconds; returns whether it came true."""
+        limit = self.simulator.now + round(seconds * SECOND)
+        while not done():
+            if self.simulator.now >= limit:
+                return False
+            self.simulator.run(min(limit, self.simulator.now + _SLICE))
+        return True
+
+    # ------------------------------------------------------------------------------------------------------- domain
+
+    @property
+    def live(self) -> tuple[int, ...]:
+        """Places of the honest members that are up, ascending."""
+        return tuple(place for place in self.honest if self.simulator.processes[place].machine is not None)
+
+    def all_said_is_ordered(self) -> bool:
+        """Whether what the live honest members were asked to say stands in all of their logs."""
+        live = self.live
+        return all(
+            self.log.holds(reader, self.roster.ids[place], (broadcast.data for broadcast in self.said[place]))
+            for place in live
+            for reader in live
+        )
+
+    def logs(self) -> dict[int, list[Submission]]:
+        """The log of each live honest member, by place."""
+        return {place: self.log.entries[: self.log.lengths[place]] for place in self.live}
+
+    def missing(self) -> str:
+        """Which member lacks what, for a message."""
+        lines = [
+            f"{reader} lacks {broadcast.data[:20]!r} of {place}"
+            for place in self.live
+            for reader in self.live
+            for broadcast in self.said[place]
+            if not self.log.holds(reader, self.roster.ids[place], (broadcast.data,))
+        ]
+        return "; ".join(lines[:8]) + (f"; and {len(lines) - 8} more" if len(lines) > 8 else "")
+
+    def assert_agreed(self, seconds: float = 60) -> None:
+        """What every live honest member was asked to say stands in all honest logs, which are equal, in time."""
+        if not self.run_until(self.all_said_is_ordered, seconds):
+            raise Violation(f"not ordered after {seconds} s: {self.missing()}")
+        level = self.run_until(lambda: len({self.log.lengths[place] for place in self.live}) <= 1, seconds)
+        if not level:
+            raise Violation(
+                f"logs stay of different lengths: { {place: self.log.lengths[place] for place in self.live} }"
+            )
+
+    def assert_quiet(self, seconds: float = 10, patience: float = 60) -> None:
+        """The honest members stop making blocks within the patience, and make none for as long as asked."""
+        window = 2
+        made = -1
+        limit = self.simulator.now + round(patience * SECOND)
+        while self.blocks.made != made:
+            if self.simulator.now >= limit:
+                raise Violation(f"the group does not fall quiet in {patience} s with nothing to say")
+            made = self.blocks.made
+            self.run(window)
+        self.run(seconds - window)
+        if self.blocks.made != made:
+            raise Violation(f"{self.blocks.made - made} blocks were made in {seconds} s with nothing to say")
+
+    def assert_convicted(self, *places: int) -> None:
+        """Each live honest member has convicted these, and nobody else."""
+        expected = sorted(self.roster.ids[place] for place in places)
+        for place in self.live:
+            if sorted(set(self.evidence.convicted[place])) != expected:
+                raise Violation(f"member {place} convicted {len(self.evidence.convicted[place])}, not {places}")
+
+    def assert_equivocators_convicted(self) -> None:
+        """An honest member that holds two blocks of one author and round has convicted the author."""
+        for place in self.live:
+            free = self.blocks.seen_twice[place].difference(self.evidence.convicted[place])
+            if free:
+                names = sorted(self.roster.name(member) for member in free)
+                raise Violation(f"member {place} holds two blocks of one round of {names} and convicts nobody")
+
+
+def _signer(chance: Random, real: bool) -> Signer:
+    seed, curve = chance.randbytes(32), chance.randbytes(32)
+    return Identity(seed, curve, seed) if real else KeyedHash.Signer(MemberId(seed))

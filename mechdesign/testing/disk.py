@@ -1,0 +1,51 @@
+"""A fake disk: what was synced survives a crash, of the rest only a prefix that chance decides."""
+
+from random import Random
+
+from mechdesign.group.messages import Append, Compact
+
+__all__ = ["Disk"]
+
+
+class Disk:
+    """The journal of one simulated member.
+
+    Writes are kept in order. A synced one makes every earlier one durable too, as a write-ahead log does. A crash loses
+    the tail of writes that no sync followed, but may keep the front of that tail: the operating system writes when it
+    likes.
+    """
+
+    def __init__(self) -> None:
+        self._writes: list[Append] = []
+        self._durable = 0
+
+    def __len__(self) -> int:
+        return len(self._writes)
+
+    def write(self, record: Append | Compact) -> None:
+        """Take a record; with ``sync`` it and everything before it is durable, and so it is with a compaction."""
+        if isinstance(record, Compact):
+            gone = frozenset(record.gone)
+            kept = {(write.table, write.key): write for write in self._writes}
+            kept.update({(write.table, write.key): write for write in record.records})
+            self._writes = [write for name, write in kept.items() if name not in gone]
+            self._durable = len(self._writes)
+            return
+        self._writes.append(record)
+        if record.sync:
+            self._durable = len(self._writes)
+
+    def crash(self, random: Random) -> int:
+        """Lose what was not synced, or all but a front part of it; returns how many writes are gone."""
+        kept = random.randint(self._durable, len(self._writes)) if random.random() < 0.5 else self._durable
+        lost = len(self._writes) - kept
+        del self._writes[kept:]
+        self._durable = kept
+        return lost
+
+    def records(self) -> tuple[Append, ...]:
+        """What a restarted member reads: one record for each (table, key), the newest, in order of first writing."""
+        newest: dict[tuple[str, bytes], Append] = {}
+        for record in self._writes:
+            newest[record.table, record.key] = record
+        return tuple(newest.values())

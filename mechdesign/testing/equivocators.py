@@ -1,0 +1,204 @@
+"""Members that sign two blocks for one round, and the table of all kinds of liars."""
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+from mechdesign.group.block import Block, make_block, parse_block
+from mechdesign.group.leaf import decode_leaf, encode_leaf
+from mechdesign.group.messages import Broadcast, Submission
+from mechdesign.group.packets import Blocks, Pull, decode_packet, encode_blocks
+from mechdesign.kernel.machine import SECOND, Instant
+from mechdesign.testing.adversaries import Boaster, Forger, Incoming, Liar, Replayer, Silent, Stage, Withholder
+from mechdesign.testing.simulator import AnyMachine
+from mechdesign.transport.messages import Packet, Send
+
+__all__ = ["LIAR_KINDS", "Equivocator", "LiarKind", "Splitter", "TwoFaced", "corrupt"]
+
+LiarKind = Literal["equivocate", "split", "two-faced", "withhold", "silent", "replay", "forge", "boast"]
+"""Name of a way to break the protocol."""
+
+LIAR_KINDS: tuple[LiarKind, ...] = get_args(LiarKind)
+
+
+class Equivocator(Liar):
+    """Makes a twin of many of its blocks and shows some members the one, some the other.
+
+    A run draws its habits: the same camps all the time or new ones each round; a twin with other content or with
+    another choice of parents (so that it votes differently); a chain of twins, each on the twin before; only in rounds
+    whose first slots are its own; twins shown late, when much rests on the first.
+    """
+
+    def __init__(self, stage: Stage, now: Instant) -> None:
+        super().__init__(stage, now)
+        self._faithful = self.chance.random() < 0.4
+        self._chain = self.chance.random() < 0.4
+        self._in_slots = self.chance.random() < 0.3
+        self._late = self.chance.random() < 0.3
+        self._share = self.chance.choice((0.2, 0.6, 1.0))
+        self._twins: dict[bytes, Block] = {}
+        self._wires: dict[bytes, bytes] = {}
+        self._camp: dict[int, frozenset[int]] = {}
+
+    def _hear(self, packet: Packet, now: Instant) -> Sequence[object]:
+        content = decode_packet(self.roster, packet.data)
+        if isinstance(content, Pull):
+            served = [self._wires[digest] for digest in content.digests if digest in self._wires]
+            if served:
+                return [Send(packet.peer, encode_blocks(self.roster, served)), *super()._hear(packet, now)]
+        return super()._hear(packet, now)
+
+    def _twist(self, send: Send, now: Instant) -> list[Send]:
+        content = decode_packet(self.roster, send.data)
+        if not isinstance(content, Blocks):
+            return [send]
+        peer = self.roster.place(send.peer)
+        wires = [shown for wire in content.blocks if (shown := self._shown(wire, peer)) is not None]
+        if not wires:
+            return []
+        lie = Send(send.peer, encode_blocks(self.roster, wires))
+        if lie != send and self._late:
+            self._hold(lie, now, 2 * SECOND)
+            return []
+        return [lie]
+
+    def _shown(self, wire: bytes, peer: int | None) -> bytes | None:
+        block = parse_block(wire, self.roster)
+        if block is None or block.author != self.place:
+            return wire
+        if block.digest in self._wires:
+            # Our core handed a twin on that came back to it: only the twin's camp is to see it from us.
+            return wire if peer in self._camp[block.round] else None
+        twin = self._twins.get(block.digest)
+        if twin is None and block.round not in self._camp:
+            twin = self._plot(block)
+        return twin.wire if twin is not None and peer in self._camp[block.round] else wire
+
+    def _plot(self, block: Block) -> Block | None:
+        others = [place for place in range(self.roster.n) if place != self.place]
+        camp = frozenset(self.chance.sample(others, self.chance.randint(0, len(others))))
+        self._camp[block.round] = self.stage.sides if self._faithful else camp
+        slots = self.roster.slots_per_round
+        if self._in_slots and (self.place - block.round) % self.roster.n >= min(2, slots):
+            return None
+        if self.chance.random() >= self._share or len(self._twins) >= self.stage.twins:
+            return None
+        twin = self.twin(block)
+        if twin.digest == block.digest:
+            return None
+        self._twins[block.digest] = twin
+        self._wires[twin.digest] = twin.wire
+        return twin
+
+    def twin(self, block: Block) -> Block:
+        """Another block of the same round, valid like the first."""
+        parents, leaves = list(block.header.parents), list(block.leaves)
+        if self._chain and parents[0].digest in self._twins:
+            parents[0] = self._twins[parents[0].digest].ref
+        if self.chance.random() < 0.5:
+            before = sum(parent.round == block.round - 1 for parent in parents)
+            while before > self.roster.q and self.chance.random() < 0.8:
+                del parents[self.chance.randrange(1, len(parents))]
+                before -= 1
+        style = self.chance.random()
+        if leaves and style < 0.3:
+            leaves = self._other_content(leaves)
+        elif style < 0.7 or (tuple(parents) == block.header.parents and tuple(leaves) == block.leaves):
+            extra = Submission(0, self.stage.signer.public, 2**20 + block.round, self.chance.randbytes(4))
+            leaves.append(encode_leaf(extra))
+        return make_block(self.roster, self.stage.signer, block.round, parents, block.header.weak, leaves)
+
+    def _other_content(self, leaves: Sequence[bytes]) -> list[bytes]:
+        said = [decode_leaf(leaf, self.roster) for leaf in leaves]
+        return [
+            encode_leaf(Submission(item.kind, item.sender, item.sequence, item.data + b"?"))
+            for item in said
+            if item is not None
+        ]
+
+
+class Splitter(Equivocator):
+    """Equivocates in each of its blocks, with every parent kept, so that the votes for it split between two camps."""
+
+    def __init__(self, stage: Stage, now: Instant) -> None:
+        super().__init__(stage, now)
+        self._faithful, self._chain, self._in_slots, self._late, self._share = True, False, False, False, 1.0
+
+    def twin(self, block: Block) -> Block:
+        """The same block with one more leaf."""
+        extra = encode_leaf(Submission(0, self.stage.signer.public, 2**20 + block.round, b"twin"))
+        header = block.header
+        return make_block(
+            self.roster, self.stage.signer, block.round, header.parents, header.weak, (*block.leaves, extra)
+        )
+
+
+class _Face(Liar):
+    """One of the two honest cores of a two-faced member."""
+
+
+class TwoFaced:
+    """Two honest cores under one key: each knows only its own camp, and the same face of each accomplice.
+
+    Frames between accomplices carry the name of the face in front; to honest members they look as they should.
+    """
+
+    def __init__(self, stage: Stage, now: Instant) -> None:
+        self._stage = stage
+        self._faces = (_Face(stage, now), _Face(stage, now))
+
+    @property
+    def deadline(self) -> Instant | None:
+        """The earlier of the two."""
+        return min((face.deadline for face in self._faces if face.deadline is not None), default=None)
+
+    def submit(self, request: Broadcast, now: Instant) -> Sequence[object]:
+        """Each face says something else."""
+        said: list[object] = []
+        for index, face in enumerate(self._faces):
+            other = Broadcast(request.key, request.kind, request.data + b"'" * index)
+            said += self._out(index, face.submit(other, now))
+        return said
+
+    def receive(self, incoming: Incoming, now: Instant) -> Sequence[object]:
+        """Let the face hear it to whose camp the sender belongs; accomplices belong to both."""
+        peer = self._stage.roster.place(incoming.peer)
+        if peer in self._stage.accomplices:
+            if isinstance(incoming, Packet):
+                if incoming.data[:1] not in (b"\x00", b"\x01"):
+                    return []
+                index = incoming.data[0]
+                return self._hear(index, Packet(incoming.peer, incoming.data[1:]), now)
+            return [*self._hear(0, incoming, now), *self._hear(1, incoming, now)]
+        return self._hear(int(peer in self._stage.sides), incoming, now)
+
+    def tick(self, now: Instant) -> Sequence[object]:
+        """Let both faces work."""
+        return [said for index, face in enumerate(self._faces) for said in self._out(index, face.tick(now))]
+
+    def _hear(self, index: int, incoming: Incoming, now: Instant) -> list[object]:
+        face = self._faces[index]
+        return self._out(index, face.receive(incoming, now))
+
+    def _out(self, index: int, effects: Sequence[object]) -> list[object]:
+        said: list[object] = []
+        for effect in effects:
+            if isinstance(effect, Send) and self._stage.roster.place(effect.peer) in self._stage.accomplices:
+                said.append(Send(effect.peer, bytes([index]) + effect.data))
+            else:
+                said.append(effect)
+        return said
+
+
+def corrupt(kind: LiarKind, stage: Stage, now: Instant) -> AnyMachine:
+    """The liar of that kind."""
+    makers: dict[LiarKind, type[Liar] | type[TwoFaced]] = {
+        "equivocate": Equivocator,
+        "split": Splitter,
+        "two-faced": TwoFaced,
+        "withhold": Withholder,
+        "silent": Silent,
+        "replay": Replayer,
+        "forge": Forger,
+        "boast": Boaster,
+    }
+    return makers[kind](stage, now)

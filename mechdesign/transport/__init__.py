@@ -1,0 +1,1 @@
+"""Carries opaque bytes between two members who have proved to each other who they are."""

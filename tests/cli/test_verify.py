@@ -1,0 +1,132 @@
+"""`mechdesign verify`: one line and 0 if and only if everything holds."""
+
+from pathlib import Path
+
+import pytest
+
+from mechdesign.cli.roster_files import render_roster
+from mechdesign.group.roster import Roster
+from mechdesign.kernel.identity import fingerprint
+from mechdesign.mechanisms import registry
+from mechdesign.settlement import Settlement, settle_sync
+from tests.cli.command_line import ROOT, run
+
+
+@pytest.fixture(scope="module")
+def settled() -> Settlement:
+    auction = registry.load("auction.second-price").from_parameters({})
+    return settle_sync(auction, {"alice": 18, "bob": 24, "carol": 21, "dave": 15})
+
+
+@pytest.fixture
+def transcript(settled: Settlement, tmp_path: Path) -> Path:
+    path = tmp_path / "boat.transcript"
+    path.write_bytes(settled.transcript)
+    return path
+
+
+@pytest.fixture
+def roster(settled: Settlement, tmp_path: Path) -> Path:
+    return written(settled.roster, tmp_path / "roster.toml")
+
+
+def written(roster: Roster, path: Path) -> Path:
+    path.write_text(render_roster(roster, {}), encoding="utf-8")
+    return path
+
+
+def test_with_the_roster_a_good_transcript_is_authentic(transcript: Path, roster: Path, settled: Settlement) -> None:
+    ran = run("verify", transcript, "--roster", roster)
+    assert ran.code == 0
+    assert len(ran.out.splitlines()) == 1
+    assert ran.out.startswith("authentic: auction.second-price/1 settled: bob wins, pays 21; 4 of 4 signatures")
+    assert settled.digest.hex()[:16] in ran.out
+
+
+def test_without_a_roster_it_is_consistent_and_the_fingerprint_is_printed(
+    transcript: Path, settled: Settlement
+) -> None:
+    ran = run("verify", transcript)
+    assert ran.code == 0
+    assert ran.out.startswith("consistent: ")
+    assert fingerprint(settled.roster.digest) in ran.out
+
+
+def test_json_names_outcome_signers_and_flows(transcript: Path, roster: Path) -> None:
+    found = run("verify", transcript, "--roster", roster, "--json").json
+    assert found["holds"] is True
+    assert found["authentic"] is True
+    assert found["signers"] == ["alice", "bob", "carol", "dave"]
+    assert found["flows"] == [{"payer": "bob", "payee": "SELLER", "amount": "21", "reason": "price"}]
+
+
+def test_a_flipped_byte_fails_wherever_it_stands(settled: Settlement, tmp_path: Path, roster: Path) -> None:
+    data = settled.transcript
+    path = tmp_path / "flipped.transcript"
+    for place in range(40, len(data), len(data) // 40):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        ran = run("verify", path, "--roster", roster)
+        assert ran.code == 1, f"byte {place} of {len(data)}"
+        assert ran.out.startswith("does not hold: ")
+        assert len(ran.out.splitlines()) == 1
+
+
+def test_another_group_with_the_same_names_is_not_authentic(
+    transcript: Path, settled: Settlement, tmp_path: Path
+) -> None:
+    auction = registry.load("auction.second-price").from_parameters({})
+    other = settle_sync(auction, {"alice": 18, "bob": 24, "carol": 21, "dave": 15})
+    strange = tmp_path / "resigned.transcript"
+    strange.write_bytes(other.transcript)
+    assert run("verify", strange).code == 0
+    ran = run("verify", strange, "--roster", written(settled.roster, tmp_path / "known.toml"))
+    assert ran.code == 1
+    assert "roster" in ran.out
+
+
+def test_a_wrong_signature_is_reported_with_whose_it_is(settled: Settlement, tmp_path: Path, roster: Path) -> None:
+    signature = settled.certificate.signed[-1][1].signature
+    place = settled.transcript.rindex(signature)
+    flipped = bytearray(settled.transcript)
+    flipped[place + 3] ^= 1
+    path = tmp_path / "forged.transcript"
+    path.write_bytes(bytes(flipped))
+    found = run("verify", path, "--roster", roster, "--json")
+    assert found.code == 1
+    assert found.json["member"] in ("alice", "bob", "carol", "dave")
+    assert found.json["check"]
+
+
+def test_a_mechanism_that_is_not_installed_has_to_be_loaded(tmp_path: Path) -> None:
+    name = f"{ROOT / 'examples' / 'your_own_mechanism.py'}:LowestUnique"
+    own = registry.load(name).from_parameters({})
+    sold = settle_sync(own, {"alice": 2, "bob": 2, "carol": 5})
+    path = tmp_path / "own.transcript"
+    path.write_bytes(sold.transcript)
+    missing = run("verify", path)
+    assert missing.code == 1
+    assert "auction.lowest-unique/1" in missing.out
+    loaded = run("verify", path, "--load", name)
+    assert loaded.code == 0, loaded.out
+    assert "carol wins with 5" in loaded.out
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"not a transcript at all", b"\x93\xa9mechdesign"])
+def test_what_is_neither_transcript_nor_evidence_does_not_hold(content: bytes, tmp_path: Path, roster: Path) -> None:
+    path = tmp_path / "any.evidence"
+    path.write_bytes(content)
+    ran = run("verify", path, "--roster", roster)
+    assert ran.code == 1
+    assert ran.out.startswith("does not hold: ")
+
+
+def test_evidence_needs_a_roster(tmp_path: Path) -> None:
+    path = tmp_path / "any.evidence"
+    path.write_bytes(b"something")
+    ran = run("verify", path)
+    assert ran.code == 2
+    assert "--roster" in ran.err
+
+
+def test_a_missing_file_is_a_mistake_of_the_user(tmp_path: Path) -> None:
+    assert run("verify", tmp_path / "none.transcript").code == 2

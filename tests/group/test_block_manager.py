@@ -1,0 +1,123 @@
+"""Acceptance: ancestors first, bounded parking, twins kept, third twins only where an honest history needs them."""
+
+from mechdesign.group.block import Block, Reference, genesis, make_block
+from mechdesign.group.block_manager import BlockManager
+from mechdesign.group.dag import Dag
+from tests.group.lockstep import make_roster, signer
+
+ROSTER = make_roster(4, depth=4)
+
+
+class Shelf:
+    """A manager whose accepted blocks go into the DAG."""
+
+    def __init__(self, per_author: int = 8) -> None:
+        self.dag = Dag(ROSTER)
+        self.liars: set[int] = set()
+        self.manager = BlockManager(self.dag, 4, per_author, lambda author: author in self.liars)
+
+    def offer(self, block: Block) -> list[Block]:
+        accepted = []
+        for one in self.manager.offer(block, None):
+            self.dag.add(one)
+            accepted.append(one)
+        return accepted
+
+    def retry(self) -> list[Block]:
+        accepted = []
+        for one in self.manager.retry():
+            self.dag.add(one)
+            accepted.append(one)
+        return accepted
+
+
+def start(author: int, leaf: bytes = b"") -> Block:
+    return make_block(ROSTER, signer(author), 0, [genesis(ROSTER, author)], (), [leaf] if leaf else [])
+
+
+def after(author: int, round_: int, *parents: Block | Reference) -> Block:
+    refs = [parent.ref if isinstance(parent, Block) else parent for parent in parents]
+    return make_block(ROSTER, signer(author), round_, refs)
+
+
+def test_a_block_waits_for_its_ancestors_and_comes_after_them() -> None:
+    shelf = Shelf()
+    low = [start(author) for author in range(3)]
+    middle = after(0, 1, *low)
+    top = after(0, 2, middle)
+    assert shelf.offer(top) == []
+    assert shelf.offer(middle) == []
+    assert [item.reference for item in shelf.manager.missing(middle, far=False)] == [block.ref for block in low]
+    assert shelf.manager.missing(top, far=False) == []
+    assert shelf.offer(low[0]) + shelf.offer(low[1]) == low[:2]
+    assert shelf.offer(low[2]) == [low[2], middle, top]
+    assert len(shelf.manager) == 0
+
+
+def test_a_reference_with_the_wrong_round_or_author_is_not_held_until_it_is_collected() -> None:
+    shelf = Shelf()
+    low = [start(author) for author in range(3)]
+    for block in low:
+        shelf.offer(block)
+    wrong = after(0, 2, low[0], Reference(1, 1, low[1].digest))
+    assert shelf.offer(wrong) == []
+    assert shelf.manager.missing(wrong, far=False) == []
+    shelf.dag.collection = 2
+    assert shelf.retry() == [wrong]
+
+
+def test_what_is_older_than_the_collection_round_is_let_go() -> None:
+    shelf = Shelf()
+    parked = after(0, 1, Reference(0, 0, bytes(32)))
+    shelf.offer(parked)
+    assert parked.digest in shelf.manager
+    shelf.dag.collection = 2
+    assert shelf.retry() == []
+    assert len(shelf.manager) == 0
+    assert shelf.offer(start(1)) == []
+
+
+def test_parking_is_bounded_for_each_author_and_low_rounds_stay() -> None:
+    shelf = Shelf(per_author=3)
+    chain = [after(1, round_, Reference(round_ - 1, 1, bytes([round_]) * 32)) for round_ in range(10, 20)]
+    for block in reversed(chain):
+        shelf.offer(block)
+    assert [block.digest in shelf.manager for block in chain] == [True] * 3 + [False] * 7
+    shelf.offer(after(2, 50, Reference(49, 2, bytes(32))))
+    assert len(shelf.manager) == 4
+    assert shelf.manager.evicted == 7
+
+
+def test_an_equivocator_cannot_crowd_out_what_others_rest_on() -> None:
+    shelf = Shelf(per_author=3)
+    shelf.liars = {1}
+    for fill in range(1, 9):
+        shelf.offer(after(1, 5, Reference(4, 1, bytes([fill]) * 32)))
+    needed = after(1, 7, Reference(6, 1, bytes([99]) * 32))
+    assert shelf.offer(needed) == []
+    assert needed.digest not in shelf.manager
+    shelf.offer(after(0, 8, needed, Reference(7, 2, bytes(32))))
+    shelf.offer(needed)
+    assert needed.digest in shelf.manager
+
+
+def test_a_third_twin_is_taken_only_when_an_honest_block_rests_on_it() -> None:
+    shelf = Shelf()
+    shelf.liars = {3}
+    twins = [start(3, bytes([fill])) for fill in range(1, 5)]
+    others = [start(author) for author in range(3)]
+    for block in (*others, *twins[:2]):
+        assert shelf.offer(block) == [block]
+    assert shelf.manager.surplus(twins[2])
+    assert shelf.offer(twins[2]) == []
+    # The equivocator's own block does not warrant it, an honest one on top does, also through the parked one.
+    own = after(3, 1, twins[2], *others)
+    assert shelf.offer(own) == []
+    honest = after(0, 2, Reference(1, 0, bytes(32)), own)
+    assert shelf.offer(honest) == [twins[2], own]
+    assert shelf.manager.get(honest.digest) is honest
+    # The other order: the honest block first, then the twin.
+    witness = after(1, 1, others[1], twins[3])
+    assert shelf.offer(witness) == []
+    assert not shelf.manager.surplus(twins[3])
+    assert shelf.offer(twins[3]) == [twins[3], witness]

@@ -1,0 +1,143 @@
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mechdesign.kernel.errors import MechanismError
+from mechdesign.mechanisms import registry
+from mechdesign.mechanisms.auction.second_price import SecondPrice
+from mechdesign.mechanisms.describe import claim_table, describe, needs_funder, summary
+from mechdesign.mechanisms.inputs import decide
+from mechdesign.mechanisms.public.clarke import Clarke
+
+MINE = '''
+from fractions import Fraction
+from mechdesign.kernel.money import Amount
+from mechdesign.mechanisms.base import Mechanism
+from mechdesign.mechanisms.result import Result
+
+class Total(Mechanism[Amount, Amount, Amount]):
+    """The sum of all reports."""
+
+    name = "mine.total"
+
+    def settle(self, reports, context):
+        return Result(sum(reports.values(), Fraction(0)))
+'''
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["auction.second-price", "auction.second-price/1", "mechdesign.mechanisms.auction.second_price:SecondPrice"],
+)
+def test_a_mechanism_is_found_by_its_names(name: str) -> None:
+    assert registry.load(name) is SecondPrice
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("auction.second-prize", "did you mean auction.second-price"),
+        ("second-price", "did you mean auction.second-price"),
+        ("xyzzy", "mechdesign mechanisms"),
+        ("auction.second-price/7", "has no version 7 here; there is auction.second-price/1"),
+        ("auction.second-price/x", "has no version x"),
+        ("no.such.module:Thing", "cannot be imported"),
+        ("mechdesign.mechanisms.base:Thing", "no class Thing"),
+        ("mechdesign.mechanisms.base:Example", "not a subclass of Mechanism"),
+        ("mechdesign.mechanisms.base:Mechanism", "has no name"),
+        ("missing.py:Thing", "cannot be read"),
+    ],
+)
+def test_a_wrong_name_is_answered_with_what_to_do(name: str, hint: str) -> None:
+    with pytest.raises(MechanismError, match=hint):
+        registry.load(name)
+
+
+def test_a_class_in_a_file_is_loaded_and_reloaded_when_it_changes(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(MINE)
+    loaded = registry.load(f"{file}:Total")
+    assert registry.load(str(file)) is loaded
+    assert decide(loaded, {"reports": {"a": 1, "b": "1/2"}}).document()["outcome"] == "3/2"
+    file.write_text(MINE.replace("mine.total", "mine.sum"))
+    assert registry.load(f"{file}:Total").name == "mine.sum"
+    assert registry.load(f"{file}:Total").code_digest() != loaded.code_digest()
+
+
+def test_the_code_digest_follows_the_text_and_not_the_place(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("one.py", "two.py", "other.py")]
+    for file in files[:2]:
+        file.write_text(MINE)
+    files[2].write_text(MINE.replace("Fraction(0)", "Fraction(1)"))
+    one, two, other = (registry.load(str(file)).code_digest() for file in files)
+    assert one == two
+    assert one != other
+
+
+def test_the_code_digest_covers_what_families_share() -> None:
+    from mechdesign.mechanisms import digest
+
+    covered = digest._sources(Clarke)
+    families = "mechdesign.mechanisms"
+    assert set(covered) == {"the mechanism", f"{families}.public.project", f"{families}.shared.groves"}
+    assert set(digest._sources(SecondPrice)) == {"the mechanism", "mechdesign.mechanisms.auction.one_item"}
+    assert SecondPrice.code_digest() == SecondPrice.code_digest()
+    assert SecondPrice.code_digest() != Clarke.code_digest()
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("raise RuntimeError('no')", "raises RuntimeError"),
+        ("x = 1", "mechanisms in it: none"),
+        (MINE.replace('"mine.total"', '"Mine"'), "family.name"),
+    ],
+)
+def test_a_file_that_defines_no_mechanism_is_an_error(tmp_path: Path, text: str, complaint: str) -> None:
+    file = tmp_path / "broken.py"
+    file.write_text(text)
+    with pytest.raises(MechanismError, match=complaint):
+        registry.load(str(file))
+
+
+def test_entry_points_add_mechanisms_and_cannot_replace_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = "mechdesign.mechanisms.auction.first_price:FirstPrice"
+
+    def installed(group: str) -> list[EntryPoint]:
+        assert group == "mechdesign.mechanisms"
+        return [
+            EntryPoint("mine.total", f"{__name__}_missing:Total", group),
+            EntryPoint("mine.wrong", ours, group),
+            EntryPoint("auction.second-price", ours, group),
+        ]
+
+    monkeypatch.setattr(registry, "entry_points", installed)
+    assert "mine.total/1" in registry.names()
+    assert registry.load("auction.second-price") is SecondPrice
+    with pytest.raises(MechanismError, match=r"entry point mine\.total"):
+        registry.load("mine.total")
+    with pytest.raises(MechanismError, match=r"calls itself auction.first-price/1"):
+        registry.load("mine.wrong")
+
+
+def test_describe_says_all_that_an_input_needs() -> None:
+    shown: dict[str, Any] = describe(Clarke)
+    assert shown["mechanism"] == "public.clarke/1"
+    assert shown["parameters"]["required"] == ["cost"]
+    assert shown["report"]["type"] == ["string", "number"]
+    assert set(shown["accounts"]) == {"SINK", "PROVIDER"}
+    assert shown["claims"]["dsic"]["claim"] == "holds"
+    assert shown["claims"]["budget_balanced"]["witness"]["parameters"] == {"cost": 300}
+    assert shown["claims"]["core"] == {"claim": "unknown"}
+    assert decide(Clarke, shown["example"]["input"]).document() == shown["example"]["output"]
+    assert summary(Clarke).startswith("Public project, built if and only if")
+    assert ">>>" not in shown["rule"]
+    assert not needs_funder(Clarke)
+    assert claim_table(Clarke.claims) == shown["claims"]
+
+
+def test_describe_shows_the_ballot_of_the_example() -> None:
+    report = describe(registry.load("voting.plurality"))["report"]
+    assert {"type": "string", "enum": ["coffee", "tea", "water"]} in report["anyOf"]

@@ -1,0 +1,99 @@
+"""Dealings are checked in a thread before they are ordered, and the answer is that of the function itself."""
+
+import pytest
+
+from mechdesign.decision.entries import CoinEntry, SealEntry
+from mechdesign.decision.sealing.threshold import Context, Purpose, deal, verify_dealing
+from mechdesign.decision.setting import Setting
+from mechdesign.group.block import genesis, make_block
+from mechdesign.group.leaf import encode_leaf
+from mechdesign.group.messages import Submission
+from mechdesign.node.ahead import Ahead
+from tests.decision.toys import make_proposal, make_roster, seeded
+
+ROSTER = make_roster(4)
+PROPOSAL = make_proposal(ROSTER, seal="threshold")
+SESSION = bytes(range(32))
+SETTING = Setting(ROSTER, PROPOSAL, SESSION, None, verify_dealing)  # type: ignore[arg-type] # no founding entry is looked at
+ALICE = ROSTER.ids[0]
+
+
+def context(step=0):
+    return Context(ROSTER.digest, 0, SESSION, step, Purpose.REPORT, ALICE)
+
+
+def dealing(step=0, report=b"18"):
+    return deal(SETTING.committee, context(step), report, PROPOSAL.report_bytes, bytes(32))
+
+
+def block(*datas, kind=4):
+    leaves = [encode_leaf(Submission(kind, ALICE, number, data)) for number, data in enumerate(datas)]
+    return make_block(ROSTER, seeded("alice"), 0, [genesis(ROSTER, 0)], (), leaves).wire
+
+
+@pytest.fixture
+def ahead():
+    made = Ahead(ROSTER, {SESSION: SETTING}.get)
+    yield made
+    made.close()
+
+
+def counted(monkeypatch):
+    calls = []
+
+    def verify(*arguments):
+        calls.append(arguments)
+        return verify_dealing(*arguments)
+
+    monkeypatch.setattr("mechdesign.node.ahead.verify_dealing", verify)
+    return calls
+
+
+def test_a_dealing_that_was_looked_at_is_checked_once(ahead, monkeypatch):
+    calls = counted(monkeypatch)
+    ahead.look(block(SealEntry(SESSION, 0, dealing().encoded).encoded))
+    assert ahead.check(SETTING.committee, context(), dealing())
+    assert len(calls) == 1
+
+
+def test_another_dealing_for_the_same_place_is_checked_for_itself(ahead):
+    """An equivocator may have one dealing accepted and another one ordered."""
+    ahead.look(block(SealEntry(SESSION, 0, dealing().encoded).encoded))
+    other = dealing(report=b"99")
+    broken = type(other)(other.commitments, other.encrypted, other.proof, dealing().ciphertext)
+    assert not ahead.check(SETTING.committee, context(), broken)
+    assert ahead.check(SETTING.committee, context(), other)
+
+
+def test_an_invalid_dealing_is_found_in_the_thread_too(ahead, monkeypatch):
+    calls = counted(monkeypatch)
+    good = dealing()
+    broken = type(good)(good.encrypted, good.commitments, good.proof, good.ciphertext)
+    ahead.look(block(SealEntry(SESSION, 0, broken.encoded).encoded))
+    assert not ahead.check(SETTING.committee, context(), broken)
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        SealEntry(bytes(32), 0, dealing().encoded).encoded,
+        SealEntry(SESSION, 0, None).encoded,
+        SealEntry(SESSION, 0, bytes(900)).encoded,
+        CoinEntry(SESSION, 0, bytes(900)).encoded,
+        bytes(900),
+    ],
+)
+def test_what_is_no_dealing_of_an_open_session_is_passed_over(ahead, data, monkeypatch):
+    calls = counted(monkeypatch)
+    ahead.look(block(data))
+    ahead.look(block(data, kind=11))
+    ahead.look(data)
+    assert calls == []
+
+
+def test_memory_is_bounded_and_what_was_dropped_is_checked_when_it_is_asked_for(ahead, monkeypatch):
+    monkeypatch.setattr("mechdesign.node.ahead._WAITING_MAX", 2)
+    for step in range(4):
+        ahead.look(block(SealEntry(SESSION, step, dealing(step).encoded).encoded))
+    assert all(ahead.check(SETTING.committee, context(step), dealing(step)) for step in range(4))
