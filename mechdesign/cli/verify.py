@@ -45,7 +45,8 @@ def verify(
         else:
             found = verify_evidence_file(data, known)
     except VerificationError as error:
-        whose = f" (signed by {error.member})" if error.member else ""
+        # Where an inclusion fails, that signature is just what is missing; the message says whose.
+        whose = f" (signed by {error.member})" if error.member and error.check != "inclusion" else ""
         if as_json:
             emit_json({"holds": False, "check": error.check, "problem": str(error), "member": error.member})
         else:

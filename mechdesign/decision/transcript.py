@@ -116,7 +116,9 @@ def audit(data: bytes, scheme: SignatureScheme, recompute: Recompute, roster: Ro
     for entry in (*record.frozen, *record.later):
         if not check_inclusion(record.roster, scheme, entry.submission, entry.inclusion):
             name = record.roster.name(entry.sender)
-            raise VerificationError("inclusion", f"{name} has not signed an entry that is said to be of {name}", name)
+            raise VerificationError(
+                "inclusion", f"an entry said to be of {name} bears no valid signature of {name}", name
+            )
     return _Audit(record, scheme, recompute).report(data, roster is not None)
 
 

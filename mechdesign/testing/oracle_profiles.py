@@ -15,6 +15,7 @@ from typing import Any, Final
 from mechdesign.mechanisms import codec, registry
 from mechdesign.mechanisms.base import Mechanism
 from mechdesign.mechanisms.context import Context
+from mechdesign.testing.allocation_profiles import allocate
 
 __all__ = ["ANSWERS", "UNDEFINED", "elect", "levels", "read_golden", "sets", "split"]
 
@@ -141,6 +142,7 @@ ANSWERS: Final[Mapping[str, Callable[[str, str], str]]] = MappingProxyType(
         "judgment": _judgment,
         "committees": _committee,
         "budgets": _committee,
+        "allocations": allocate,
     }
 )
 """For each comparison what we answer to a column and a profile."""

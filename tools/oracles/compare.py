@@ -1,8 +1,8 @@
-"""Compare votes and committee rules with independent implementations on random profiles, and keep some of the results.
+"""Compare votes, committees and allocations with independent implementations on random profiles; keep some results.
 
 Run by ``make oracles`` in an environment of its own (see requirements.txt). Every rule meets ``--count`` profiles; the
 first ``--golden`` of each suite are written to tests/golden/oracles, where ``make test`` compares with what the oracles
-found. Sets of co-winners are compared, before any tie is broken.
+found. Sets of co-winners are compared, before any tie is broken; allocations after it, or by what all the tied share.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import allocations
 import committees
 import grades
 import rankings
@@ -29,6 +30,7 @@ SUITES: dict[str, Callable[[], Suite]] = {
     "judgment": grades.judgment,
     "committees": committees.committees,
     "budgets": committees.budgets,
+    "allocations": allocations.allocations,
 }
 
 
