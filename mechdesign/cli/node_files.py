@@ -54,6 +54,7 @@ class PolicyTable(File):
     enrol: bool = True
     mechanisms: tuple[str, ...] | None = None
     deposit_max: Amount | None = None
+    open_ms_min: int = Field(default=1_000, ge=0)
 
 
 class ProposalTable(File):

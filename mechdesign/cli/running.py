@@ -73,7 +73,10 @@ class _Running:
             journal=file.data / "journal.sqlite3",
             strategy=self._strategy(),
             policy=Policy(
-                None if policy.mechanisms is None else frozenset(policy.mechanisms), policy.deposit_max, policy.enrol
+                None if policy.mechanisms is None else frozenset(policy.mechanisms),
+                policy.deposit_max,
+                policy.enrol,
+                open_ms_min=policy.open_ms_min,
             ),
             lookup=lookup_with(*own),
             config=preset.group,

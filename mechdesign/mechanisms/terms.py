@@ -82,6 +82,8 @@ class Policy:
         sessions_max: takes part in no more sessions at a time, so that no proposer can make this member say more than
             it has room for.
         report_bytes_max: takes part in no session with longer reports, for the same reason.
+        open_ms_min: stakes no deposit on its own opening where the window for it is shorter: a proposer could set one
+            that closes before an honest opening can be ordered, and share the deposits.
     """
 
     mechanisms: frozenset[str] | None = None
@@ -89,6 +91,7 @@ class Policy:
     enrol: bool = True
     sessions_max: int = 64
     report_bytes_max: int = 16 * 1024
+    open_ms_min: int = 1_000
 
     def objection(self, proposal: Proposal, enrolled: int = 0) -> str:
         """Why this member does not take part, or an empty text.
@@ -108,6 +111,10 @@ class Policy:
             return f"this member takes part in {enrolled} sessions already"
         if proposal.report_bytes > self.report_bytes_max:
             return f"reports of {proposal.report_bytes} bytes are longer than the {self.report_bytes_max} it sends"
+        if proposal.deposit and proposal.seal is Seal.COMMIT_REVEAL and proposal.open_ms < self.open_ms_min:
+            return (
+                f"{proposal.open_ms} ms for opening are too short to stake a deposit on: {self.open_ms_min} are needed"
+            )
         return ""
 
 

@@ -199,6 +199,21 @@ def test_a_member_takes_part_in_so_many_sessions_at_a_time_and_not_with_endless_
     assert isinstance(core().receive(proposed(long), 0)[1], Decline)
 
 
+@pytest.mark.parametrize(
+    ("terms", "stakes"),
+    [
+        ({"deposit": Fraction(3), "open_ms": 1}, False),
+        ({"deposit": Fraction(3), "open_ms": 999}, False),
+        ({"deposit": Fraction(3), "open_ms": 1000}, True),
+        ({"deposit": Fraction(0), "open_ms": 1}, True),
+        ({"deposit": Fraction(3), "open_ms": 1, "seal": "open"}, True),
+    ],
+)
+def test_no_deposit_is_staked_on_an_opening_that_cannot_be_in_time(terms, stakes):
+    _, answer = core().receive(proposed(proposal(**{"seal": "commit_reveal", **terms})), 0)
+    assert isinstance(answer, Enrol if stakes else Decline)
+
+
 @pytest.mark.parametrize("names", [{"auction.second-price"}, {"auction.second-price/1"}])
 def test_a_policy_names_mechanisms_with_or_without_their_version(names):
     assert Policy(mechanisms=frozenset(names)).objection(proposal()) == ""
