@@ -18,6 +18,18 @@ from tests.decision.toys import Cluster, Plan
 THEN_TOSS = Plan(sealed=(True, False), tosses=(1,))
 
 
+def read_share(data):
+    return Share.parse(data)
+
+
+def read_contribution(data, committee):
+    return parse_contribution(data, committee)
+
+
+def progress(cluster):
+    return cluster.events(0, PhaseChanged)
+
+
 def kinds(cluster):
     return [Kind(each.submission.kind) for each in cluster.log]
 
@@ -159,7 +171,7 @@ def test_a_conviction_after_the_set_is_fixed_does_not_toss_again():
     """Dave gives a false share to be convicted: his dealing stays in, and the coin is the one that it was."""
 
     def lie(said):
-        share = Share.parse(said.share)
+        share = read_share(said.share)
         return replace(said, share=Share(share.opens, share.points[32:] + share.points[:32], share.proof).encoded)
 
     honest = Cluster(4, plan=THEN_TOSS).run()
@@ -197,7 +209,7 @@ def test_an_early_share_of_a_coin_convicts():
 
 def test_progress_of_a_toss_names_who_has_not_dealt():
     cluster = Cluster(4, plan=THEN_TOSS).run()
-    seen = [event for event in cluster.events(0, PhaseChanged) if event.phase == "tossing"]
+    seen = [event for event in progress(cluster) if event.phase == "tossing"]
     assert [(event.heard, event.asked) for event in seen] == [(heard, 4) for heard in range(5)]
     assert [len(event.missing) for event in seen] == [4, 3, 2, 1, 0]
 
@@ -228,7 +240,7 @@ def test_every_changed_byte_of_a_transcript_with_a_coin_is_found():
 def test_a_coin_needs_an_answer_before_the_next_entry():
     cluster = Cluster(1, plan=THEN_TOSS)
     react = cluster.sessions[0].react
-    cluster.sessions[0].react = lambda event: [] if isinstance(event, CoinReady) else react(event)
+    setattr(cluster.sessions[0], "react", lambda event: [] if isinstance(event, CoinReady) else react(event))  # noqa: B010 - a method
     cluster.run()
     said = dealt(cluster)
     with pytest.raises(LocalProtocolError):
@@ -246,9 +258,9 @@ def test_a_coin_from_hands_full_of_the_log_is_the_same():
         match parse(sent.kind, sent.data):
             case CoinEntry(session, step, data):
                 there = Context(cluster.roster.digest, 0, session, step, Purpose.COIN, sent.sender)
-                dealt[sent.sender] = there, parse_contribution(data, made)
+                dealt[sent.sender] = there, read_contribution(data, made)
             case ShareEntry(share=data):
-                shares[sent.sender] = Share.parse(data)
+                shares[sent.sender] = read_share(data)
     ordered = [dealt[member] for member in cluster.roster.ids]
     for left_out in cluster.roster.ids:
         points = {m: [share.point(k) for k in range(4)] for m, share in shares.items() if m != left_out}

@@ -1,6 +1,7 @@
 """Sessions under threshold sealing: what the members do together, and what a cheat can and cannot do to them."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,19 @@ from mechdesign.kernel.wire import digest
 from tests.decision.toys import SILENT, Cluster, Plan, bids, make_proposal, nets
 
 FORFEITS = (Sanction.RECOMPUTE, Sanction.FORFEIT)
+
+
+def read(kind, data):
+    """An entry that is known to be one."""
+    return parse(kind, data)
+
+
+def read_share(data):
+    return Share.parse(data)
+
+
+def kind_of(effect):
+    return effect.kind
 
 
 def run(n=4, **options):
@@ -46,7 +60,7 @@ def senders(cluster, kind):
 
 
 def entries(cluster, kind):
-    return [parse(kind, each.submission.data) for each in cluster.log if each.submission.kind == kind]
+    return [read(kind, each.submission.data) for each in cluster.log if each.submission.kind == kind]
 
 
 def reports(cluster, place=0, step=0):
@@ -92,13 +106,17 @@ def test_shares_leave_only_after_the_close_is_in_the_member_s_own_log():
     cluster.propose(seal="threshold")
     while kinds(cluster).count(Kind.SEAL) < 3:
         cluster.step()
-    assert not any(effect.kind == Kind.SHARE for effects in cluster.effects for effect in effects if is_said(effect))
+    assert not any(
+        kind_of(effect) == Kind.SHARE for effects in cluster.effects for effect in effects if is_said(effect)
+    )
     cluster.down.add(3)  # it does not see the close
     while kinds(cluster).count(Kind.SEAL) < 4:
         waiting = next(at for at, (_, each) in enumerate(cluster.pending) if each.kind == Kind.SEAL)
         place, broadcast = cluster.pending.pop(waiting)
         cluster.order(place, broadcast.kind, broadcast.data)
-    shared = [any(effect.kind == Kind.SHARE for effect in effects if is_said(effect)) for effects in cluster.effects]
+    shared = [
+        any(kind_of(effect) == Kind.SHARE for effect in effects if is_said(effect)) for effects in cluster.effects
+    ]
     assert shared == [True, True, True, False]
 
 
@@ -194,7 +212,7 @@ def change_entry(kind, change):
     def apply(broadcast):
         if broadcast.kind != kind:
             return [broadcast]
-        return [replace(broadcast, data=change(parse(kind, broadcast.data)).encoded)]
+        return [replace(broadcast, data=change(read(kind, broadcast.data)).encoded)]
 
     return apply
 
@@ -236,13 +254,13 @@ def test_a_copied_dealing_is_an_invalid_one_of_the_copier():
 def stolen(cluster):
     sealed = entries(cluster, Kind.SEAL)
     if not sealed:  # alice's is not ordered yet, but she has said it
-        return next(parse(each.kind, each.data).sealed for each in cluster.said[0].values() if each.kind == Kind.SEAL)
+        return next(read(each.kind, each.data).sealed for each in cluster.said[0].values() if each.kind == Kind.SEAL)
     return sealed[0].sealed
 
 
 def context(cluster, dealer, step=0, purpose=Purpose.REPORT):
     proposed = next(each.submission for each in cluster.log if each.submission.kind == Kind.SEAL)
-    session = parse(proposed.kind, proposed.data).session
+    session = read(proposed.kind, proposed.data).session
     return Context(cluster.roster.digest, 0, session, step, purpose, dealer)
 
 
@@ -258,14 +276,14 @@ def test_a_dealing_of_another_place_is_invalid(other):
 
     def replayed(said):
         made = Context(cluster.roster.digest, 0, said.session, said.step, Purpose.REPORT, cluster.roster.ids[3])
-        changed = {
+        changed: dict[str, Any] = {
             "step": {"step": 1},
             "session": {"session": bytes(32)},
             "epoch": {"epoch": 1},
             "group": {"group": bytes(32)},
             "purpose": {"purpose": Purpose.COIN},
-        }[other]
-        there = replace(made, **changed)
+        }
+        there = replace(made, **changed[other])
         if other == "purpose":
             dealing = commit(
                 committee(cluster), there, draw(committee(cluster), there, b"", bytes(32)), bytes(ciphertext_bytes(16))
@@ -308,7 +326,7 @@ def test_under_the_sanction_abort_garbage_ends_the_session_at_everybody():
 
 
 def false_share(said):
-    share = Share.parse(said.share)
+    share = read_share(said.share)
     points = share.points[32:] + share.points[:32]
     return replace(said, share=Share(share.opens, points, share.proof).encoded)
 
@@ -336,7 +354,7 @@ def hold_back(cluster, first):
 def test_what_is_no_share_of_this_set_is_void_and_no_offence(data):
     def change(said):
         if data == "other set":
-            share = Share.parse(said.share)
+            share = read_share(said.share)
             return replace(said, share=Share(bytes(32), share.points, share.proof).encoded)
         return replace(said, share=data)
 
@@ -432,7 +450,7 @@ def test_changing_one_sealed_value_changes_nothing_before_the_close_but_cipherte
     assert [(kind, sender) for (kind, sender, _), _ in differ] == [(Kind.SEAL, one.roster.ids[0])]
     (_, _, mine), (_, _, theirs) = differ[0]
     assert len(mine) == len(theirs)
-    said = [parse(Kind.SEAL, data) for data in (mine, theirs)]
+    said = [read(Kind.SEAL, data) for data in (mine, theirs)]
     assert (said[0].session, said[0].step) == (said[1].session, said[1].step)
 
 
