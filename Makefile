@@ -13,11 +13,11 @@ TOOLS := $(wildcard tools)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo test lint types layers pytest incentives simulate oracles endurance format clean
+.PHONY: help env demo test lint types layers pytest incentives simulate views explore boundaries phases network bench oracles endurance format clean
 
 help: ## show this list
 	@echo 'usage: make TARGET [ARGS="..."] [JOBS=2] [PYTHON=python3]'
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 env: $(STAMP) ## build the environment in .venv if it is missing or out of date
 
@@ -51,6 +51,27 @@ incentives: $(STAMP) ## regenerate docs/incentives.md: every mechanism against e
 
 simulate: $(STAMP) ## SEEDS=20000 simulated groups under attack, on JOBS processes; prints seeds a minute
 	$(BIN)/python -m mechdesign.testing.campaign --seeds 0..$(or $(SEEDS),20000) --jobs $(JOBS)
+
+views: $(STAMP) ## SEEDS=3000 simulated groups whose members come and go
+	$(BIN)/python -m mechdesign.testing.view_runs 0 $(or $(SEEDS),3000)
+
+explore: $(STAMP) ## all small schedules of the order, with their counts (an hour)
+	$(BIN)/python -m mechdesign.testing.exploration --long --jobs $(JOBS)
+
+boundaries: $(STAMP) ## a member crashes before each of its effects, in sessions under every seal (ten minutes)
+	$(BIN)/python -m mechdesign.testing.boundaries
+
+phases: $(STAMP) ## all interleavings of a session's phases, with their counts (ten minutes)
+	$(BIN)/python -m mechdesign.testing.phase_model --long
+
+network: $(STAMP) ## processes over sockets: a ring of sixteen, and twenty kills in a minute of load
+	KILLS=20 KILL_SECONDS=60 $(BIN)/pytest -q -s tests/network
+
+bench: $(STAMP) ## what sealing, leader slots and the transport cost on this machine
+	$(BIN)/python -m benchmarks.sealing
+	$(BIN)/python -m benchmarks.sessions
+	$(BIN)/python -m benchmarks.slots
+	$(BIN)/python -m benchmarks.transport
 
 oracles: ## compare with independent libraries in .oracles, write golden results; options in ARGS
 	@test -x .oracles/bin/python || $(PYTHON) -m venv .oracles

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mechdesign.cli.rooms import open_room
     from mechdesign.kernel.errors import InputError, MechanismError, MechdesignError
     from mechdesign.kernel.money import Amount, Currency, SignedAmount
     from mechdesign.mechanisms.base import Example, Mechanism
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mechdesign.mechanisms.registry import load
     from mechdesign.mechanisms.result import Decision, Outcome, Reason, Result
     from mechdesign.mechanisms.ties import TieRule
+    from mechdesign.node.room import Heard, Room
     from mechdesign.settlement import SessionFailed, Settlement, settle, settle_sync
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "Example",
     "Fails",
     "Flow",
+    "Heard",
     "Holds",
     "InputError",
     "Mechanism",
@@ -41,6 +44,7 @@ __all__ = [
     "Profile",
     "Reason",
     "Result",
+    "Room",
     "SessionFailed",
     "Settlement",
     "SignedAmount",
@@ -50,6 +54,7 @@ __all__ = [
     "ask",
     "decide",
     "load",
+    "open_room",
     "pay",
     "run_pure",
     "settle",
@@ -60,6 +65,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
+    "cli.rooms": ("open_room",),
     "kernel.errors": ("InputError", "MechanismError", "MechdesignError"),
     "kernel.money": ("Amount", "Currency", "SignedAmount"),
     "mechanisms.base": ("Example", "Mechanism"),
@@ -71,6 +77,7 @@ _HOMES = {
     "mechanisms.registry": ("load",),
     "mechanisms.result": ("Decision", "Outcome", "Reason", "Result"),
     "mechanisms.ties": ("TieRule",),
+    "node.room": ("Heard", "Room"),
     "settlement": ("SessionFailed", "Settlement", "settle", "settle_sync"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -30,6 +30,7 @@ from mechdesign.mechanisms.events import (
     MemberConvicted,
     ProposeSession,
     SessionAborted,
+    SessionMissed,
     Settled,
     UserEvent,
 )
@@ -37,6 +38,7 @@ from mechdesign.mechanisms.result import Reason, Result
 from mechdesign.mechanisms.session import lookup_with
 from mechdesign.mechanisms.ties import LEXICOGRAPHIC, Tie, TieRule
 from mechdesign.node import Node, StackLike, TransportFactory, memory, tcp
+from mechdesign.node.party import End
 from mechdesign.player import Strategy, silent, truthful
 from mechdesign.stack import Stack
 from mechdesign.transport.face import PeerAddress
@@ -258,9 +260,7 @@ def _strategy(mechanism: AnyMechanism, player: str, value: Any) -> Strategy:
     return truthful(codec.validate(mechanism.type_schema(), value, f"values.{player}"))
 
 
-async def _gather(
-    ends: list["asyncio.Task[Settled | SessionAborted]"], node: Node, timeout_s: float
-) -> list[Settled | SessionAborted]:
+async def _gather(ends: list["asyncio.Task[End]"], node: Node, timeout_s: float) -> list[End]:
     try:
         async with asyncio.timeout(timeout_s):
             return list(await asyncio.gather(*ends))
@@ -279,11 +279,13 @@ async def _gather(
         await asyncio.gather(*ends, return_exceptions=True)
 
 
-def _agreed(roster: Roster, ended: list[Settled | SessionAborted], told: list[UserEvent]) -> Settlement:
+def _agreed(roster: Roster, ended: list[End], told: list[UserEvent]) -> Settlement:
     """The one result that all honest members hold; anything else is a breach of the guarantees."""
     first = ended[0]
     if isinstance(first, SessionAborted):
         raise SessionFailed(f"the session aborted: {first.reason}", first)
+    if isinstance(first, SessionMissed):
+        raise SessionFailed("the members of the group changed before the session was over")
     digests = {event.digest if isinstance(event, Settled) and event.agrees else None for event in ended}
     if len(digests) != 1 or first.result is None:
         raise AssertionError("honest members ended one session differently: this is a bug")

@@ -1,47 +1,86 @@
 """Three cores as one machine: group, decision and session, with every effect routed to the layer it belongs to.
 
-Two rules.
+Three rules.
 
 1. *Depth first.* An event for the layer above is handed up at once, and everything that it causes is routed before the
    next effect of the list is looked at. So a session core's next ask reaches decision before the next log entry does,
    and all layers above the group are functions of the ordered log and of what their own player submitted.
 2. *Order is kept.* What leaves the stack (records to write, frames to send, events for the party) leaves in the order
    in which it was caused: a record is in the list before the frame that depends on it.
+3. *Sessions stay in their epoch.* When the members change, the two upper cores are made anew for the next epoch, from
+   the state that the old ones left. A session that is proposed while the change is under way is refused by all alike,
+   and the party is told.
 
 The order of layers is kept with a list of what is still to be looked at instead of recursion: a single member, who
 needs nobody else, can run a session of a thousand asks within one call.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, get_args
 
 from mechdesign.decision.core import DecisionCore, SessionStatus
+from mechdesign.decision.entries import Kind
 from mechdesign.decision.messages import DecisionEvent, DecisionRequest
+from mechdesign.decision.policing import convict_of
+from mechdesign.decision.proposal import Proposal
 from mechdesign.decision.sealing.threshold import EncryptionKey, verify_dealing
 from mechdesign.decision.setting import Check
-from mechdesign.group.core import GroupCore
-from mechdesign.group.messages import Append, Broadcast, Compact, Delivered, EvidenceFound
+from mechdesign.decision.suspicion import Delay
+from mechdesign.group.group import Group
+from mechdesign.group.layer import GroupLayer
+from mechdesign.group.messages import (
+    Append,
+    Broadcast,
+    Change,
+    Compact,
+    Delivered,
+    EvidenceFound,
+    Exclude,
+    Join,
+    Leave,
+    Ready,
+    ViewChanged,
+    ViewChanging,
+)
+from mechdesign.group.multicast.multicast import Means
 from mechdesign.group.roster import Roster
 from mechdesign.group.status import GroupStatus
+from mechdesign.group.views.invitation import Invitation
 from mechdesign.kernel.config import GroupConfig
-from mechdesign.kernel.crypto import SignatureScheme, Signer
+from mechdesign.kernel.crypto import MemberId, SignatureScheme, Signer
+from mechdesign.kernel.errors import LocalProtocolError
 from mechdesign.kernel.machine import Entropy, Instant, Machine
-from mechdesign.mechanisms.events import Asked, UserEvent, UserRequest
+from mechdesign.mechanisms.events import (
+    Asked,
+    ProposalRefused,
+    Removed,
+    SessionMissed,
+    UserEvent,
+    UserRequest,
+    ViewBegun,
+)
 from mechdesign.mechanisms.session import Lookup, Policy, SessionCore, registered
 from mechdesign.transport.messages import LinkEvent, Send
 
-__all__ = ["Stack", "StackEffect", "StackMachine", "StackStatus"]
+__all__ = ["Outside", "Renew", "Stack", "StackEffect", "StackMachine", "StackRequest", "StackStatus"]
 
 StackEffect: TypeAlias = Append | Compact | Send | UserEvent
 """What a stack asks of its driver: write a record, send a frame, tell the party."""
 
-StackMachine: TypeAlias = Machine[UserRequest, LinkEvent, StackEffect]
+StackRequest: TypeAlias = UserRequest | Change
+"""What a stack takes from above: requests of the party, and changes of the members."""
+
+StackMachine: TypeAlias = Machine[StackRequest, LinkEvent, StackEffect]
 """What a driver needs to know of a stack; adversaries wrap one in another."""
+
+Renew: TypeAlias = Callable[[Roster, bytes], tuple[DecisionCore, SessionCore]]
+"""Makes the two upper cores for an epoch, from its roster and the state that the one before left."""
 
 _DECISION_EVENTS = get_args(DecisionEvent)
 _DECISION_REQUESTS = get_args(DecisionRequest)
 _USER_EVENTS = get_args(UserEvent)
+_TOO_LATE = "the members changed before it was ordered: propose it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,36 +90,105 @@ class StackStatus:
     Attributes:
         group: rounds, commits, links, and who is missing.
         sessions: the open sessions and their phases.
+        hindrance: what keeps this member from a change of the view that was ordered, or empty.
+        convicts: members that were convicted in this epoch or an earlier one, with their offences.
+        suspicions: how much each member has made this one wait, by its own clock; a hint and never evidence.
     """
 
     group: GroupStatus
     sessions: tuple[SessionStatus, ...]
+    hindrance: str = ""
+    convicts: tuple[tuple[MemberId, str], ...] = ()
+    suspicions: tuple[Delay, ...] = ()
+
+
+class Outside:
+    """Stands for the two upper cores at one that is not in the group: not yet, or not any more."""
+
+    deadline: Instant | None = None
+    hindrance = ""
+    convicts: tuple[tuple[MemberId, str], ...] = ()
+    open_sessions: tuple[bytes, ...] = ()
+
+    def restore(self, records: Iterable[tuple[bytes, bytes]]) -> None:
+        """Secrets of earlier epochs are of no use."""
+
+    def submit(self, request: object, now: Instant) -> Sequence[object]:
+        """Refuse.
+
+        Raises:
+            LocalProtocolError: always.
+        """
+        raise LocalProtocolError("this member is not in the group: not yet, or not any more")
+
+    def receive(self, incoming: object, now: Instant) -> Sequence[object]:
+        """What the group says on its way in or out concerns nobody."""
+        return ()
+
+    def tick(self, now: Instant) -> Sequence[object]:
+        """Nothing is ever due."""
+        return ()
+
+    def status(self) -> tuple[SessionStatus, ...]:
+        """No sessions."""
+        return ()
+
+    def suspicions(self) -> tuple[Delay, ...]:
+        """Nobody is waited for."""
+        return ()
+
+    def setting(self, session: bytes) -> None:
+        """No sessions."""
+
+    def custody(self) -> tuple[()]:
+        """Nothing is waited for."""
+        return ()
+
+    def is_open(self, asked: Asked) -> bool:
+        """Nothing is asked."""
+        return False
 
 
 class Stack:
     """Routes effects between the cores of one member; itself a machine.
 
     Args:
-        roster: the group.
+        roster: the group; of a joiner's the one of its invitation.
         signer: who signs for the member.
         group: orders submissions; takes frames and link events, gives ``Delivered``.
         decision: runs the phases of sessions over the ordered log.
         session: runs the mechanisms, and speaks with the party.
+        renew: makes the two upper cores for another epoch.
+
+    Attributes:
+        roster: of the present epoch.
     """
 
     def __init__(
-        self, roster: Roster, signer: Signer, group: GroupCore, decision: DecisionCore, session: SessionCore
+        self,
+        roster: Roster,
+        signer: Signer,
+        group: GroupLayer,
+        decision: DecisionCore | Outside,
+        session: SessionCore | Outside,
+        renew: Renew | None = None,
     ) -> None:
         self.roster = roster
         self.signer = signer
         self.group = group
         self.decision = decision
         self.session = session
+        self._renew = renew
+        # Records of the table "secret": by key; the values only while the journal is taken back.
+        self._secrets: dict[bytes, bytes] = {}
+        self._restoring = False
+        # Proposals of our own that are not ordered yet.
+        self._proposed: dict[bytes, None] = {}
 
     @classmethod
     def build(
         cls,
-        roster: Roster,
+        start: Roster | Invitation,
         signer: Signer,
         scheme: SignatureScheme,
         config: GroupConfig,
@@ -90,21 +198,39 @@ class Stack:
         lookup: Lookup = registered,
         policy: Policy | None = None,
         check: Check = verify_dealing,
+        means: Means | None = None,
     ) -> "Stack":
-        """The three cores of one member, before :meth:`restore`; see those for the arguments.
+        """The cores of one member, before :meth:`restore`; see those for the arguments.
+
+        Args:
+            start: the roster of its first epoch, or the invitation with which it joins.
+            signer: signs for the member.
+            scheme: checks everybody's signatures.
+            config: local settings of the group.
+            entropy: where salts, seeds and nonces come from.
+            sealing_seed: of its encryption key.
+            lookup: where mechanisms are found.
+            policy: what it enrols in.
+            check: how dealings are checked.
+            means: for messages to some members; one without them relays none.
 
         Raises:
             LocalProtocolError: the roster has no such member, or another sealing key of it.
+            VerificationError: the invitation does not hold.
         """
-        me = signer.public
-        members = tuple((member.id, member.name) for member in roster.members)
-        return cls(
-            roster,
-            signer,
-            GroupCore(roster, signer, scheme, config),
-            DecisionCore(roster, me, scheme, entropy=entropy, sealing=EncryptionKey(sealing_seed), check=check),
-            SessionCore(me, members, entropy, lookup=lookup, policy=policy),
-        )
+        me, sealing = signer.public, EncryptionKey(sealing_seed)
+
+        def renew(roster: Roster, state: bytes) -> tuple[DecisionCore, SessionCore]:
+            members = tuple((member.id, member.name) for member in roster.members)
+            decision = DecisionCore(roster, me, scheme, entropy=entropy, sealing=sealing, check=check, state=state)
+            return decision, SessionCore(me, members, entropy, lookup=lookup, policy=policy)
+
+        order = Group(start, signer, scheme, config, convicts=lambda data, roster: convict_of(data, roster, scheme))
+        group = GroupLayer(order, signer, scheme, config, means)
+        if isinstance(start, Invitation):
+            return cls(group.roster, signer, group, Outside(), Outside(), renew)
+        decision, session = renew(start, b"")
+        return cls(group.roster, signer, group, decision, session, renew)
 
     @property
     def deadline(self) -> Instant | None:
@@ -112,12 +238,14 @@ class Stack:
         due = [core.deadline for core in (self.group, self.decision, self.session) if core.deadline is not None]
         return min(due, default=None)
 
-    def submit(self, request: UserRequest, now: Instant) -> Sequence[StackEffect]:
-        """Take a request of the party: propose a session, or report.
+    def submit(self, request: StackRequest, now: Instant) -> Sequence[StackEffect]:
+        """Take a request of the party (propose a session, or report), or a change of the members.
 
         Raises:
             LocalProtocolError: the request breaks the contract, such as a report that is not of its type.
         """
+        if isinstance(request, Join | Leave | Exclude):
+            return self._route(self.group.submit(request, now), now)
         return self._route(self.session.submit(request, now), now)
 
     def receive(self, incoming: LinkEvent, now: Instant) -> Sequence[StackEffect]:
@@ -127,7 +255,9 @@ class Stack:
     def tick(self, now: Instant) -> Sequence[StackEffect]:
         """Let every core whose deadline has come do what was due, from the bottom up."""
         out: list[StackEffect] = []
-        for core in (self.group, self.decision, self.session):
+        for name in ("group", "decision", "session"):
+            # By name: the tick of the group may have brought another epoch, with other cores above it.
+            core = getattr(self, name)
             if core.deadline is not None and core.deadline <= now:
                 out += self._route(core.tick(now), now)
         return out
@@ -144,13 +274,24 @@ class Stack:
             now: an instant of the driver's present clock.
         """
         read = tuple(records)
-        self.decision.restore((key, data) for table, key, data in read if table == "secret")
+        self._secrets = {key: data for table, key, data in read if table == "secret"}
+        self.decision.restore(self._secrets.items())
+        self._restoring = True
         routed = self._route(self.group.restore(read, now), now)
+        self._restoring = False
+        self._secrets = dict.fromkeys(self._secrets, b"")
         return [effect for effect in routed if not isinstance(effect, Asked) or self.session.is_open(effect)]
+
+    @property
+    def channels(self) -> tuple[bytes, ...]:
+        """On which the group's frames come."""
+        return self.group.channels
 
     def status(self) -> StackStatus:
         """What this member sees at present; local, and nothing that others agree on."""
-        return StackStatus(self.group.status(), self.decision.status())
+        decision = self.decision
+        told = decision.hindrance, decision.convicts, decision.suspicions()
+        return StackStatus(self.group.status(), decision.status(), *told)
 
     def _route(self, effects: Iterable[object], now: Instant) -> list[StackEffect]:
         out: list[StackEffect] = []
@@ -168,11 +309,19 @@ class Stack:
     def _hand_on(self, effect: object, now: Instant, out: list[StackEffect]) -> Sequence[object]:
         """Give an effect to the core it is for and return what that causes, or put it among what leaves the stack."""
         if isinstance(effect, Append | Compact | Send):
+            if isinstance(effect, Append) and effect.table == "secret":
+                self._secrets[effect.key] = b""
             out.append(effect)
-        elif isinstance(effect, Delivered | EvidenceFound):
+        elif isinstance(effect, Delivered | EvidenceFound | ViewChanging):
+            if isinstance(effect, Delivered):
+                self._proposed.pop(effect.submission.data, None)
             return self.decision.receive(effect, now)
-        elif isinstance(effect, Broadcast):
+        elif isinstance(effect, Broadcast | Ready | Exclude):
+            if isinstance(effect, Broadcast) and effect.kind == Kind.PROPOSE:
+                self._proposed[effect.data] = None
             return self.group.submit(effect, now)
+        elif isinstance(effect, ViewChanged):
+            self._change(effect, out)
         elif isinstance(effect, _DECISION_EVENTS):
             return self.session.receive(effect, now)
         elif isinstance(effect, _DECISION_REQUESTS):
@@ -182,3 +331,30 @@ class Stack:
         else:
             raise TypeError(f"no layer takes a {type(effect).__name__}")
         return ()
+
+    def _change(self, change: ViewChanged, out: list[StackEffect]) -> None:
+        """Make the upper cores anew; what the old ones kept secret is of no use any more."""
+        if self._secrets and not self._restoring:
+            out.append(Compact((), tuple(("secret", key) for key in self._secrets)))
+            self._secrets = {}
+        for data in self._proposed:
+            terms = Proposal.parse(data)
+            if terms is not None:
+                out.append(ProposalRefused(b"", f"{terms.mechanism}/{terms.version}", _TOO_LATE))
+        self._proposed.clear()
+        # What is open here ended among those who saw the epoch to its end.
+        out += [SessionMissed(session) for session in self.session.open_sessions]
+        before, self.roster = self.group.before or self.roster, change.roster
+        if change.roster.place(self.signer.public) is None or self._renew is None:
+            self.decision, self.session = Outside(), Outside()
+            out.append(Removed(change.roster.epoch))
+            return
+        self.decision, self.session = self._renew(change.roster, change.state)
+        self.decision.restore(self._secrets.items())
+        out.append(_begun(before, change.roster))
+
+
+def _begun(before: Roster, roster: Roster) -> ViewBegun:
+    joined = tuple(member.name for member in roster.members if before.place(member.id) is None)
+    left = tuple(member.name for member in before.members if roster.place(member.id) is None)
+    return ViewBegun(roster.epoch, tuple(member.name for member in roster.members), joined, left)

@@ -14,7 +14,27 @@ import typer
 from typer.core import TyperGroup
 
 from mechdesign import __version__
-from mechdesign.cli import check, decide, demo, describe, keygen, mechanisms, node, roster, verify
+from mechdesign.cli import (
+    admit,
+    audit,
+    ballot,
+    check,
+    convene,
+    decide,
+    demo,
+    describe,
+    enrol,
+    invite,
+    keygen,
+    leave,
+    ledger,
+    mechanisms,
+    node,
+    roster,
+    status,
+    verify,
+    who,
+)
 from mechdesign.cli.exits import Exit
 from mechdesign.cli.output import is_terminal, warn
 from mechdesign.kernel.errors import MechdesignError
@@ -78,13 +98,26 @@ def _root(
 
 app.command("keygen")(keygen.keygen)
 app.command("roster")(roster.roster)
+app.command("convene")(convene.convene)
+app.command("invite")(invite.invite)
+app.command("enrol")(enrol.enrol)
+app.command("who")(who.who)
 app.command("mechanisms")(mechanisms.mechanisms)
 app.command("describe")(describe.describe)
 app.command("decide")(decide.decide)
 app.command("check")(check.check)
 app.command("node")(node.node)
+app.command("admit")(admit.admit)
+app.command("leave")(leave.leave)
+app.command("exclude")(leave.exclude)
+app.command("status")(status.status)
 app.command("demo")(demo.demo)
 app.command("verify")(verify.verify)
+app.command("audit")(audit.audit)
+app.command("roll")(ballot.roll)
+app.command("ballot")(ballot.ballot)
+app.command("carry")(ballot.carry)
+app.add_typer(ledger.ledger)
 
 
 def main() -> None:

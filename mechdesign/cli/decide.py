@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from mechdesign.mechanisms.alternatives import Alternatives
     from mechdesign.mechanisms.inputs import Decided
+    from mechdesign.mechanisms.ties import Tie
 
 __all__ = ["decide"]
 
 _KEYS = ("mechanism", "outcome", "transfers", "accounts", "ties", "why")
+_NAMES_MAX = 6
+"""So many of the tied are named in a line."""
 
 
 def decide(
@@ -29,6 +33,12 @@ def decide(
     ],
     explain: Annotated[bool, typer.Option("--explain", help="Show reasons, every flow, and rounded amounts.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, amounts as exact texts.")] = False,
+    orders: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Compute at most so many ways to break ties, to show what else could have been; 0 for none."
+        ),
+    ] = 24,
 ) -> None:
     """Compute what a mechanism makes of reports.
 
@@ -48,10 +58,13 @@ def decide(
         decided = inputs.decide(mechanism, document)
     except InputError as error:
         raise InputError(f"{'standard input' if str(file) == '-' else file}: {error}") from error
+    tied = bool(orders and decided.result.ties)
     found = decided.document()
     if as_json:
         keys = (*_KEYS, "settlement") if explain else _KEYS
         shown: dict[str, Any] = {key: found[key] for key in keys if key in found}
+        if tied:
+            shown["alternatives"] = decided.alternatives_document(decided.alternatives(orders))
         if explain:
             shown["flows"] = [
                 {"payer": flow.payer, "payee": flow.payee, "amount": flow.amount, "reason": flow.reason}
@@ -59,10 +72,10 @@ def decide(
             ]
         emit_json(shown)
         return
-    _show(decided, explain=explain)
+    _show(decided, orders if tied else 0, explain=explain)
 
 
-def _show(decided: "Decided", *, explain: bool) -> None:
+def _show(decided: "Decided", orders: int, *, explain: bool) -> None:
     from mechdesign.cli.output import Table, exact, say, show
 
     result = decided.result
@@ -70,6 +83,9 @@ def _show(decided: "Decided", *, explain: bool) -> None:
     say(f"outcome  {result.outcome}")
     for tie in result.ties:
         say(f"tie      {tie}")
+    if orders:  # computed only now, so that nobody waits for the outcome itself
+        for line in _instead(decided, decided.alternatives(orders)):
+            say(f"instead  {line}")
     if explain:
         for reason in result.why:
             say(f"why      {reason}")
@@ -89,3 +105,26 @@ def _show(decided: "Decided", *, explain: bool) -> None:
         say()
         flows = [[flow.payer, flow.payee, exact(flow.amount), flow.reason] for flow in result.flows]
         show(Table(["payer", "payee", ">amount", "for"], flows))
+
+
+def _instead(decided: "Decided", alternatives: "Alternatives[Any]") -> list[str]:
+    """A line for each result that ties broken otherwise would have given, and what these lines leave open."""
+    from mechdesign.cli.output import exact
+
+    actual = decided.result.transfers(decided.context.players)
+    lines = []
+    for other in alternatives.others:
+        text = str(other.result.outcome)
+        if text == str(decided.result.outcome):  # what differs is who pays what
+            moved = other.result.transfers(decided.context.players)
+            changed = [f"{one} {exact(net)}" for one, net in moved.items() if net != actual[one]]
+            text += f", transfers {', '.join(changed)}"
+        lines.append(f"{text} ({'; '.join(map(_broken, other.ties))})")
+    if not alternatives.complete:
+        return [*lines, "and perhaps more: there are more ways to break the ties than were computed (--orders)"]
+    return lines or ["nothing else: every way to break the tie gives this result"]
+
+
+def _broken(tie: "Tie") -> str:
+    shown = [*tie.order[:_NAMES_MAX], *(["…"] if len(tie.order) > _NAMES_MAX else [])]
+    return f"{tie.about}: {' before '.join(shown)}"

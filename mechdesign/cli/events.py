@@ -5,18 +5,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from mechdesign.cli.output import exact
+from mechdesign.cli.standing import obstacle
 from mechdesign.mechanisms.events import (
     Asked,
+    BallotsCarried,
     DefaultSeen,
     MemberConvicted,
     Progress,
+    ProposalRefused,
+    Removed,
     SessionAborted,
+    SessionBooked,
+    SessionMissed,
     SessionProposed,
     Settled,
+    Suspicion,
     UserEvent,
+    ViewBegun,
 )
 
-__all__ = ["as_record", "as_sentence", "obstacle"]
+__all__ = ["as_record", "as_sentence"]
 
 
 def as_record(event: UserEvent) -> dict[str, Any]:
@@ -33,6 +41,9 @@ def as_record(event: UserEvent) -> dict[str, Any]:
                 "seal": event.seal,
                 "threshold": event.threshold,
                 "deposit": exact(event.deposit),
+                "sanctions": list(event.sanctions),
+                "payment_max": None if event.payment_max is None else exact(event.payment_max),
+                "custodian": event.custodian,
                 "answer": event.answer,
                 "reason": event.reason,
             }
@@ -55,6 +66,23 @@ def as_record(event: UserEvent) -> dict[str, Any]:
                 "asked": event.asked,
                 "missing": list(event.missing),
             }
+        case BallotsCarried():
+            return {
+                "event": "carried",
+                "session": event.session.hex(),
+                "taken": event.taken,
+                "known": event.known,
+                "refused": list(event.refused),
+            }
+        case Suspicion():
+            return {
+                "event": "waited",
+                "session": event.session.hex(),
+                "phase": event.phase,
+                "step": event.step,
+                "lasted_us": event.lasted_us,
+                "waits": [{"member": name, "us": waited, "heard": heard} for name, waited, heard in event.waits],
+            }
         case DefaultSeen():
             return {
                 "event": "default",
@@ -73,6 +101,23 @@ def as_record(event: UserEvent) -> dict[str, Any]:
                 "defaulted": list(event.defaulted),
                 "booked": _flows(event.booked),
             }
+        case SessionBooked():
+            return {
+                "event": "booked",
+                "session": event.session.hex(),
+                "position": event.position,
+                "currency": event.currency,
+                "custodian": event.custodian,
+                "flows": _flows(event.flows),
+                "kept": event.kept,
+            }
+        case ProposalRefused():
+            return {
+                "event": "refused",
+                "session": event.session.hex(),
+                "mechanism": event.mechanism,
+                "reason": event.reason,
+            }
         case MemberConvicted():
             return {
                 "event": "convicted",
@@ -81,6 +126,18 @@ def as_record(event: UserEvent) -> dict[str, Any]:
                 "offence": event.offence,
                 "sessions": [session.hex() for session in event.sessions],
             }
+        case ViewBegun():
+            return {
+                "event": "members changed",
+                "epoch": event.epoch,
+                "members": list(event.members),
+                "joined": list(event.joined),
+                "left": list(event.left),
+            }
+        case SessionMissed():
+            return {"event": "missed", "session": event.session.hex()}
+        case Removed():
+            return {"event": "removed", "epoch": event.epoch}
 
 
 def _settled(event: Settled) -> dict[str, Any]:
@@ -132,6 +189,11 @@ def as_sentence(record: Mapping[str, Any]) -> str | None:
             return f"{session} asks {record['player']} (ask {record['step']})"
         case "progress":
             return f"{session} {record['phase']} {record['heard']}/{record['asked']}"
+        case "carried":
+            refused = f", {len(record['refused'])} refused ({record['refused'][0]})" if record["refused"] else ""
+            return f"{session} carries {record['taken']} ballots, {record['known']} known already{refused}"
+        case "waited" if missed := [each["member"] for each in record["waits"] if not each["heard"]]:
+            return f"{session} {record['phase']} closed without {', '.join(missed)}"
         case "default":
             return f"{session} {record['member']} did not open its sealed report: it counts as absent"
         case "settled":
@@ -140,21 +202,23 @@ def as_sentence(record: Mapping[str, Any]) -> str | None:
             )
         case "aborted":
             return f"{session} aborted: {record['reason']}"
+        case "custody":
+            return str(record["what"])
+        case "refused":
+            return f"{session} {record['mechanism']} was not begun: {record['reason']}"
+        case "booked" if not record["kept"]:
+            return f"{session} is not in the balances: its proposer has left too many of them open"
         case "convicted":
             return f"{record['member']} convicted: {record['offence']} (evidence {record['evidence']})"
+        case "members changed":
+            changes = [f"+{name}" for name in record["joined"]] + [f"-{name}" for name in record["left"]]
+            return f"the members changed: {len(record['members'])} in epoch {record['epoch']} ({', '.join(changes)})"
+        case "missed":
+            return f"{session} ended while this node was away: ask another member for its transcript"
+        case "removed":
+            return f"this member does not belong to the group any more, from epoch {record['epoch']} on"
         case "status":
             return obstacle(record)
         case "stopped":
             return f"stopped: {record['reason']}"
-    return None
-
-
-def obstacle(status: Mapping[str, Any]) -> str | None:
-    """What keeps a node from going on, by its own status, or None."""
-    if status["state"] in ("refusing", "forked"):
-        return f"{status['state']}: {status['detail']}"
-    if status["missing"]:
-        return f"waiting for {', '.join(status['missing'])}"
-    if status["unlinked"]:
-        return f"no link to {', '.join(status['unlinked'])}"
     return None

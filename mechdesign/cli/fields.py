@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 
 from mechdesign.kernel.errors import ConfigError
 
-__all__ = ["Address", "File", "Key", "Nonce", "Proof", "Signature", "render_value"]
+__all__ = ["Address", "File", "Key", "Nonce", "Proof", "Root", "Signature", "render_value"]
 
 
 def _key_bytes(value: object) -> object:
@@ -52,6 +52,9 @@ Proof = Annotated[bytes, BeforeValidator(_key_bytes)]
 
 Nonce = Annotated[bytes, BeforeValidator(_key_bytes), AfterValidator(_of_length(16))]
 """16 bytes, written as 32 hexadecimal digits."""
+
+Root = Annotated[bytes, BeforeValidator(_key_bytes)]
+"""A digest, written in hexadecimal, or an empty text."""
 
 Address = Annotated[str, AfterValidator(_address)]
 """``tcp://HOST:PORT``."""

@@ -10,12 +10,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mechdesign.cli.fields import Address, File
+from mechdesign.cli.fields import Address, File, Root
 from mechdesign.cli.reading import read, validate
 from mechdesign.kernel.errors import ConfigError
 from mechdesign.kernel.money import Amount
 
 __all__ = [
+    "CustodianTable",
     "NodeFile",
     "PassphraseTable",
     "PlayerTable",
@@ -23,6 +24,7 @@ __all__ = [
     "ProposalTable",
     "ValueTable",
     "ValuesFile",
+    "data_folder",
     "load_node_file",
     "load_values_file",
 ]
@@ -55,6 +57,14 @@ class PolicyTable(File):
     mechanisms: tuple[str, ...] | None = None
     deposit_max: Amount | None = None
     open_ms_min: int = Field(default=1_000, ge=0)
+    payment_max: Amount | None = None
+
+
+class CustodianTable(File):
+    """The files of a node that holds deposits; without them a person confirms every payment."""
+
+    receipts: Path
+    payouts: Path
 
 
 class ProposalTable(File):
@@ -70,7 +80,12 @@ class ProposalTable(File):
         deposit: what each player puts down, forfeited where it defaults or cheats.
         sanctions: what follows a conviction or default.
         accounts: who stands behind a named account; by default an outside party of that name.
+        default_report: stands in for a report that is void in itself; with the sanction of that name.
+        payment_max: no player pays more.
+        custodian: the member that holds the deposits; empty for nobody.
         players_min: enrolment of fewer aborts the session.
+        roll: root of the roll of participants that are not members, as `mechdesign roll` prints it; empty for none.
+        rolled: how many stand on it.
         enrol_s: seconds after which a member's timer for enrolment runs out; likewise the others.
         after: how many sessions have to end before this one is proposed.
     """
@@ -82,9 +97,17 @@ class ProposalTable(File):
     seal: Literal["threshold", "commit_reveal", "open"] | None = None
     threshold: int = Field(default=0, ge=0)
     deposit: Amount = Fraction(0)
-    sanctions: tuple[Literal["recompute", "forfeit", "abort"], ...] = ("recompute", "forfeit")
+    sanctions: tuple[Literal["recompute", "default_report", "forfeit", "abort", "exclude"], ...] = (
+        "recompute",
+        "forfeit",
+    )
     accounts: dict[str, str] = Field(default_factory=dict)
+    default_report: Any = None
+    payment_max: Amount | None = None
+    custodian: str = ""
     players_min: int = Field(default=1, ge=1)
+    roll: Root = b""
+    rolled: int = Field(default=0, ge=0)
     enrol_s: Annotated[int, Field(gt=0)] = 60
     report_s: Annotated[int, Field(gt=0)] = 300
     open_s: Annotated[int, Field(gt=0)] = 60
@@ -102,10 +125,14 @@ class NodeFile(File):
         listen: where to listen; by default this member's address in the roster.
         preset: lan, local or wan.
         passphrase: where the passphrase comes from.
+        invitation: the file with which this node joins a group that runs; the roster file then says where members
+            listen.
         addresses: where members listen, by name, as far as it differs from the roster.
+        newcomers: where members listen that join later, by name.
         load: further mechanisms, as ``package.module:Class`` or ``file.py:Class`` (a path relative to this file).
         player: what answers.
         policy: what to take part in.
+        custodian: files of receipts and pay-outs, where sessions name this member as their custodian.
         propose: sessions to propose.
     """
 
@@ -115,10 +142,13 @@ class NodeFile(File):
     listen: Address | None = None
     preset: Literal["lan", "local", "wan"] = "lan"
     passphrase: PassphraseTable = PassphraseTable()
+    invitation: Path | None = None
     addresses: dict[str, Address] = Field(default_factory=dict)
+    newcomers: dict[str, Address] = Field(default_factory=dict)
     load: tuple[str, ...] = ()
     player: PlayerTable = PlayerTable()
     policy: PolicyTable = PolicyTable()
+    custodian: CustodianTable | None = None
     propose: tuple[ProposalTable, ...] = ()
 
 
@@ -138,6 +168,7 @@ def load_node_file(path: Path) -> NodeFile:
             "key": base / file.key,
             "roster": base / file.roster,
             "data": base / file.data,
+            "invitation": base / file.invitation if file.invitation else None,
             "passphrase": file.passphrase.model_copy(
                 update={"file": base / file.passphrase.file if file.passphrase.file else None}
             ),
@@ -145,11 +176,25 @@ def load_node_file(path: Path) -> NodeFile:
             "player": file.player.model_copy(
                 update={"values": base / file.player.values if file.player.values else None}
             ),
+            "custodian": file.custodian.model_copy(
+                update={"receipts": base / file.custodian.receipts, "payouts": base / file.custodian.payouts}
+            )
+            if file.custodian
+            else None,
             "propose": tuple(
                 each.model_copy(update={"label": label}) for each, label in zip(file.propose, labels, strict=True)
             ),
         }
     )
+
+
+def data_folder(path: Path) -> Path:
+    """The data folder that is meant by a folder or by a node's configuration file.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    return path if path.is_dir() else load_node_file(path).data
 
 
 def _located(name: str, base: Path) -> str:

@@ -7,9 +7,13 @@ from mechdesign.cli.node_files import NodeFile, load_node_file
 from mechdesign.cli.passphrase import passphrase_source
 from mechdesign.cli.roster_files import RosterFile, load_roster_file
 from mechdesign.decision.membership import member_of
-from mechdesign.group.roster import Roster
-from mechdesign.kernel.errors import ConfigError
+from mechdesign.group.roster import Member, Roster
+from mechdesign.group.views.invitation import Invitation
+from mechdesign.kernel.crypto import Ed25519, MemberId
+from mechdesign.kernel.errors import ConfigError, VerificationError
 from mechdesign.kernel.identity import Identity
+from mechdesign.node.acquaintances import our_line
+from mechdesign.transport.face import PeerAddress
 
 __all__ = ["Plan"]
 
@@ -21,7 +25,7 @@ class Plan:
     Attributes:
         file: the configuration.
         roster_file: the roster with its addresses.
-        roster: the roster.
+        start: the roster, or the invitation with which we join.
         identity: our keys.
         name: what the roster calls us.
         sessions: stop once so many ended; 0 for never.
@@ -34,7 +38,7 @@ class Plan:
 
     file: NodeFile
     roster_file: RosterFile
-    roster: Roster
+    start: Roster | Invitation
     identity: Identity
     name: str
     sessions: int
@@ -49,12 +53,12 @@ class Plan:
         cls,
         config: Path,
         *,
-        sessions: int,
-        timeout_s: float,
-        linger_s: float,
-        as_json: bool,
-        misbehave: str | None,
-        until_eof: bool,
+        sessions: int = 0,
+        timeout_s: float = 0,
+        linger_s: float = 0,
+        as_json: bool = False,
+        misbehave: str | None = None,
+        until_eof: bool = False,
     ) -> "Plan":
         """Read configuration, roster and key.
 
@@ -64,20 +68,22 @@ class Plan:
         """
         file = load_node_file(config)
         roster_file = load_roster_file(file.roster)
-        roster = roster_file.roster
         obtain = passphrase_source(env=file.passphrase.env, file=file.passphrase.file, of=str(file.key))
         identity = Identity.load(file.key, obtain)
-        place = roster.place(identity.public)
-        if place is None:
+        start = roster_file.roster if file.invitation is None else _invitation(file.invitation, roster_file.roster)
+        member = our_line(start, identity)
+        if member is None and file.invitation is not None:
+            raise ConfigError(f"{config}: invitation: {file.invitation.name} is for another key than {file.key.name}")
+        if member is None:
             raise ConfigError(
                 f"{config}: key: {file.key.name} is not the key of any member of {file.roster.name}: "
                 "use the key whose record went into the roster"
             )
-        member = roster.members[place]
         if member != member_of(identity, member.name):
             raise ConfigError(
                 f"{config}: key: the roster has another link or sealing key for {member.name}: keygen ran again"
             )
+        roster = start if isinstance(start, Roster) else start.roster
         for stranger in [name for name in file.addresses if roster.named(name) is None]:
             raise ConfigError(f"{config}: addresses: {stranger!r} is not in the roster")
         if misbehave is not None:
@@ -88,7 +94,7 @@ class Plan:
         return cls(
             file,
             roster_file,
-            roster,
+            start,
             identity,
             member.name,
             sessions,
@@ -100,6 +106,32 @@ class Plan:
         )
 
     @property
+    def roster(self) -> Roster:
+        """With which this node starts; of one that joins, that of its invitation."""
+        return self.start if isinstance(self.start, Roster) else self.start.roster
+
+    @property
     def listen(self) -> str | None:
         """Where this node listens; None where neither the configuration nor the roster says: then it only dials."""
         return self.file.listen or self.roster_file.addresses.get(self.name)
+
+    @property
+    def peers(self) -> dict[MemberId, PeerAddress]:
+        """Where each member listens: by the configuration, else by the roster file."""
+        addresses = {**self.roster_file.addresses, **self.file.addresses}
+        return {member.id: PeerAddress(member.curve, addresses.get(member.name)) for member in self.roster.members}
+
+    def newcomer(self, member: Member) -> str | None:
+        """Where a member listens that comes in later, by the configuration."""
+        return self.file.newcomers.get(member.name)
+
+
+def _invitation(path: Path, roster: Roster) -> Invitation:
+    try:
+        invitation = Invitation.parse(bytes.fromhex(path.read_text(encoding="ascii")))
+        invitation.check(Ed25519())
+    except (OSError, ValueError, VerificationError) as error:
+        raise ConfigError(f"invitation: {path} cannot be used: {error}") from error
+    if invitation.roster.group != roster.group:
+        raise ConfigError(f"invitation: {path} is into {invitation.roster.group!r}, the roster is of {roster.group!r}")
+    return invitation

@@ -7,11 +7,15 @@ import sys
 import time
 from typing import Any
 
-from mechdesign.cli.events import as_record, as_sentence, obstacle
+from mechdesign.cli.carriage import ballot_handlers
+from mechdesign.cli.changes import change_handlers
+from mechdesign.cli.custody import Desk
+from mechdesign.cli.events import as_record, as_sentence
 from mechdesign.cli.exits import Exit
 from mechdesign.cli.node_files import ProposalTable, load_values_file
 from mechdesign.cli.output import emit_json, say, warn
 from mechdesign.cli.plan import Plan
+from mechdesign.cli.standing import obstacle, standing
 from mechdesign.cli.values import ValuesStrategy
 from mechdesign.kernel.config import PRESETS
 from mechdesign.kernel.errors import ConfigError, InputError, MechanismError
@@ -28,8 +32,9 @@ from mechdesign.mechanisms.events import (
 from mechdesign.mechanisms.inputs import split_parameters
 from mechdesign.mechanisms.session import Policy, lookup_with
 from mechdesign.node import Node, read_terminal, tcp
+from mechdesign.node.control import Control
 from mechdesign.player import Person, Strategy, silent
-from mechdesign.transport.face import PeerAddress
+from mechdesign.transport.zeromq import monotonic
 
 __all__ = ["CRASHED", "run_node"]
 
@@ -37,6 +42,11 @@ CRASHED = 137
 """Exit code of a node that was told to crash, the one of a process that was killed."""
 
 _STATUS_S = 0.5
+_TOLD = (
+    "state", "detail", "round", "highest", "pending", "pulls", "delivered", "members", "quorum",
+    "linked", "unlinked", "unreached", "missing", "suspected",
+)  # fmt: skip
+# What of the status is told in the stream of events; the rest changes too often, and is there for the asking.
 _MS = 1000
 
 
@@ -45,7 +55,6 @@ class _Running:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.others = [member.name for member in plan.roster.members if member.name != plan.name]
         self.ended = 0
         self.aborted = 0
         self.changed = asyncio.Event()
@@ -58,18 +67,17 @@ class _Running:
         except OSError as error:
             raise ConfigError(f"data: the folder {file.data} cannot be made: {error.strerror}") from error
         preset = PRESETS[file.preset]
-        addresses = {**plan.roster_file.addresses, **file.addresses}
-        peers = {member.id: PeerAddress(member.curve, addresses.get(member.name)) for member in plan.roster.members}
         wrap = None
         if plan.misbehave is not None:
             from mechdesign.testing.misbehaviour import misbehave
 
             wrap = misbehave(plan.misbehave)
         policy = file.policy
+        self.desk = Desk(file.custodian, self.tell)
         self.node = Node(
-            plan.roster,
+            plan.start,
             plan.identity,
-            transport=tcp(plan.identity, plan.listen, peers, preset.transport),
+            transport=tcp(plan.identity, plan.listen, plan.peers, preset.transport),
             journal=file.data / "journal.sqlite3",
             strategy=self._strategy(),
             policy=Policy(
@@ -77,12 +85,14 @@ class _Running:
                 policy.deposit_max,
                 policy.enrol,
                 open_ms_min=policy.open_ms_min,
+                payment_max=policy.payment_max,
             ),
             lookup=lookup_with(*own),
             config=preset.group,
             out=file.data,
             on_event=self._heard,
             wrap=wrap,
+            address=plan.newcomer,
         )
 
     def _strategy(self) -> Strategy:
@@ -135,30 +145,17 @@ class _Running:
         """Tell who is missing and how far the log is, whenever that has changed."""
         last: dict[str, Any] = {}
         while True:
+            self.desk.attend(self.node)
             status = self.status()
-            if status != last:
-                last = status
-                self.tell({"event": "status", **status})
+            told = {name: status[name] for name in _TOLD}
+            if told != last:
+                last = told
+                self.tell({"event": "status", **told})
             await asyncio.sleep(_STATUS_S)
 
     def status(self) -> dict[str, Any]:
         """The node's local view as plain data."""
-        group = self.node.status().stack.group
-        called = self.plan.roster.name
-        linked = [called(member) for member in group.linked]
-        return {
-            "state": group.state,
-            "detail": group.detail,
-            "round": group.round,
-            "highest": group.highest,
-            "pending": group.pending,
-            "pulls": group.pulls,
-            "delivered": group.delivered,
-            "linked": linked,
-            "unlinked": [name for name in self.others if name not in linked],
-            "missing": [called(member) for member in group.missing],
-            "suspected": [called(member) for member in group.suspected],
-        }
+        return standing(self.node.status(), self.node.roster, monotonic())
 
 
 def _request(table: ProposalTable, own: list[Any]) -> ProposeSession:
@@ -178,6 +175,9 @@ def _request(table: ProposalTable, own: list[Any]) -> ProposeSession:
         deposit=table.deposit,
         sanctions=table.sanctions,
         accounts=table.accounts,
+        default_report=table.default_report,
+        payment_max=table.payment_max,
+        custodian=table.custodian,
         ties=session.ties,
         currency=session.currency,
         enrol_ms=table.enrol_s * _MS,
@@ -185,6 +185,8 @@ def _request(table: ProposalTable, own: list[Any]) -> ProposeSession:
         open_ms=table.open_s * _MS,
         attest_ms=table.attest_s * _MS,
         players_min=table.players_min,
+        roll=table.roll,
+        rolled=table.rolled,
         label=table.label,
     )
 
@@ -202,9 +204,15 @@ async def run_node(plan: Plan) -> Exit:
         loop.add_signal_handler(number, stop.set)
     watch = await _stop_at_eof(stop) if plan.until_eof else None
     node = running.node
+    answers = {"status": lambda _: running.status(), "confirm": running.desk.confirm}
+    answers |= change_handlers(node) | ballot_handlers(node)
+    control = Control(plan.file.data, answers)
     try:
         await node.start()
+        await control.start()
     except BaseException:
+        await node.stop()
+        running.desk.close()
         if watch is not None:
             watch.close()
         raise
@@ -227,7 +235,9 @@ async def run_node(plan: Plan) -> Exit:
         await asyncio.wait(everything, timeout=plan.timeout_s or None, return_when=asyncio.FIRST_COMPLETED)
         return _verdict(running, work, follow, status, stopped)
     finally:
+        await control.close()
         await node.stop()
+        running.desk.close()
         for task in everything:
             task.cancel()
         await asyncio.gather(*everything, return_exceptions=True)

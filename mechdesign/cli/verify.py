@@ -1,8 +1,12 @@
 """``mechdesign verify``: check a transcript or an evidence offline, as anybody can."""
 
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
@@ -13,6 +17,10 @@ if TYPE_CHECKING:
     from mechdesign.group.roster import Roster
 
 __all__ = ["Verified", "verify", "verify_evidence_file", "verify_transcript_file"]
+
+_CHUNK_BYTES = 256 * 1024
+_LONG_BYTES = 1 << 20
+"""From this size on a person is shown how far it is."""
 
 
 def verify(
@@ -25,25 +33,31 @@ def verify(
     load: Annotated[
         list[str] | None, typer.Option(help="A further mechanism, as package.module:Class or file.py:Class.")
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say also what was checked, and what a file cannot show.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as one JSON object.")] = False,
 ) -> None:
     """Recompute everything that a transcript says, or check a proof against a member; no network, no trust.
 
-    Prints one line and exits with 0 if and only if everything holds. Without --roster a transcript can only be
-    *consistent*: compare the fingerprint that is printed with the one of the group. With it the result is *authentic*.
+    Prints one line and exits with 0 if and only if everything holds; a file of any length is read piece by piece.
+    Without --roster a transcript can only be *consistent*: compare the fingerprint that is printed with the one of the
+    group. With it the result is *authentic*.
     """
     from mechdesign.cli.output import emit_json, say
-    from mechdesign.cli.reading import read_bytes
     from mechdesign.cli.roster_files import load_roster_file
+    from mechdesign.decision.policing import EVIDENCE_BYTES_MAX
     from mechdesign.kernel.errors import VerificationError
 
     known = load_roster_file(roster).roster if roster is not None else None
-    data = read_bytes(file, "transcript")
     try:
-        if _is_transcript(data):
-            found = verify_transcript_file(data, known, tuple(load or ()))
-        else:
-            found = verify_evidence_file(data, known)
+        with _opened(file) as (source, size):
+            begin = source.read(_CHUNK_BYTES)
+            if _is_transcript(begin):
+                chunks = _progress(chain([begin], iter(lambda: source.read(_CHUNK_BYTES), b"")), size)
+                found = verify_transcript_file(chunks, known, tuple(load or ()))
+            else:
+                found = verify_evidence_file(begin + source.read(EVIDENCE_BYTES_MAX), known)
     except VerificationError as error:
         # Where an inclusion fails, that signature is just what is missing; the message says whose.
         whose = f" (signed by {error.member})" if error.member and error.check != "inclusion" else ""
@@ -55,7 +69,41 @@ def verify(
     if as_json:
         emit_json({"holds": True, **found.data})
     else:
-        say(found.line)
+        say("\n".join([found.line, *(found.details if explain else ())]))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """A file, or standard input for ``-``, with its size where that is known."""
+    from mechdesign.kernel.errors import ConfigError
+
+    if str(path) == "-":
+        yield sys.stdin.buffer, 0
+        return
+    try:
+        source = path.open("rb")
+        size = path.stat().st_size
+    except OSError as error:
+        raise ConfigError(f"the transcript file {path} cannot be read: {error.strerror}") from error
+    with source:
+        yield source, size
+
+
+def _progress(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """The same chunks; a person at a terminal sees how much of a long file was checked."""
+    from mechdesign.cli.output import is_terminal
+
+    if size < _LONG_BYTES or not is_terminal():
+        yield from chunks
+        return
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("checking"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
+    with Progress(*columns, transient=True) as bar:
+        task = bar.add_task("", total=size)
+        for chunk in chunks:
+            yield chunk
+            bar.advance(task, len(chunk))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +113,12 @@ class Verified:
     Attributes:
         line: for people.
         data: the same for programs.
+        details: in plain words, what was checked and what the file cannot show.
     """
 
     line: str
     data: dict[str, Any]
+    details: tuple[str, ...] = ()
 
 
 def _is_transcript(data: bytes) -> bool:
@@ -78,41 +128,52 @@ def _is_transcript(data: bytes) -> bool:
     return MAGIC.encode() in data[: len(MAGIC) + 8]
 
 
-def verify_transcript_file(data: bytes, roster: "Roster | None", load: tuple[str, ...] = ()) -> Verified:
-    """Check a transcript.
+def verify_transcript_file(
+    data: bytes | Iterable[bytes], roster: "Roster | None", load: tuple[str, ...] = ()
+) -> Verified:
+    """Check a transcript, whole or in chunks.
 
     Raises:
         VerificationError: naming the check that fails and whose signature is on it.
     """
     from mechdesign.cli.auditing import Auditor
-    from mechdesign.decision.transcript import audit
+    from mechdesign.decision.transcript import audit_stream
     from mechdesign.kernel.crypto import Ed25519
     from mechdesign.mechanisms import registry
 
     auditor = Auditor([registry.load(name) for name in load])
-    report = audit(data, Ed25519(), auditor.recompute, roster)
-    sentence = auditor.sentence
+    chunks = [data] if isinstance(data, bytes) else data
+    report = audit_stream(chunks, Ed25519(), auditor.recompute, roster)
+    sentence = auditor.sentence if not report.aborted else f"aborted: {report.aborted}"
     kind = "authentic" if report.authentic else "consistent"
     where = f"roster fingerprint {report.fingerprint[:16]}"
-    signed = f"{len(report.certificate.signed)} of {report.roster.n} signatures"
-    what = f"{_mechanism(report)} {report.verdict.value}: {sentence}"
-    line = f"{kind}: {what}; {signed}, digest {report.digest.hex()[:16]}, {where}"
+    if report.certificate is not None and report.verdict is not None:
+        signed = f"{len(report.certificate.signed)} of {report.roster.n} signatures"
+        what = f"{_mechanism(report)} {report.verdict.value}: {sentence}"
+        line = f"{kind}: {what}; {signed}, digest {report.digest.hex()[:16]}, {where}"
+    else:
+        # Each entry is signed by its sender, but there is no outcome that a quorum could have signed with the list.
+        line = f"{kind}: {_mechanism(report)} {sentence}; that no entry is left out nobody signs, {where}"
     names = report.roster.name
     return Verified(
         line,
         {
             "kind": "transcript",
             "authentic": report.authentic,
+            "entries": report.entries,
+            "checked": list(_checked(report)),
+            "not_shown": list(_not_shown(report)),
             "fingerprint": report.fingerprint,
             "group": report.roster.group,
             "session": report.session,
             "proposer": names(report.proposer),
             "mechanism": _mechanism(report),
             "players": [name for _, name in report.players],
-            "verdict": report.verdict.value,
+            "verdict": report.verdict.value if report.verdict is not None else "aborted",
+            "aborted": report.aborted,
             "outcome": sentence,
             "digest": report.digest,
-            "signers": [names(member) for member in report.certificate.signers],
+            "signers": [names(member) for member in report.certificate.signers] if report.certificate else [],
             "quorum": report.roster.q,
             "seal": report.proposal.seal.value,
             "threshold": report.proposal.threshold,
@@ -124,7 +185,34 @@ def verify_transcript_file(data: bytes, roster: "Roster | None", load: tuple[str
                 for flow in report.flows
             ],
         },
+        tuple(f"checked: {each}" for each in _checked(report))
+        + tuple(f"not shown: {each}" for each in _not_shown(report)),
     )
+
+
+def _checked(report: "AuditReport") -> Iterator[str]:
+    """In plain words, what holds."""
+    yield f"each of {report.entries} entries is signed by its sender, and counts where it stands"
+    yield "every phase closed where its rules say: all were heard, or a quorum's timers had run out"
+    if report.proposal.seal.value != "open" and report.reports:
+        yield "sealed reports were opened again, and are what was sealed before anybody could see another one"
+    if report.coins:
+        yield f"{len(report.coins)} coins were put together again from what the members dealt"
+    if report.certificate is not None:
+        signers = ", ".join(map(report.roster.name, report.certificate.signers))
+        yield f"the outcome follows from the reports: {_mechanism(report)} was run again"
+        yield f"{signers} signed this outcome from these inputs, and {report.roster.q} are a quorum"
+    yield "what flowed sums to zero, deposits included"
+
+
+def _not_shown(report: "AuditReport") -> Iterator[str]:
+    """In plain words, what a file cannot show."""
+    if not report.authentic:
+        yield "that these are the group's keys: compare the fingerprint, or name the roster with --roster"
+    if report.certificate is None:
+        yield "that no entry is left out: nobody signs the list of a session that aborted"
+    else:
+        yield "that no entry behind the freeze is left out; such entries move deposits and no outcome"
 
 
 def _mechanism(report: "AuditReport") -> str:

@@ -26,12 +26,20 @@ class Waits:
     Attributes:
         needed: how many have to be heard.
         heard: how many were.
-        missing: who could still be heard, in roster order. The phase is over too when there is nobody.
+        missing: which members could still be heard, in roster order.
+        outsiders: how many others could, who are known by their ballots only. The phase is over too when there is
+            nobody to be heard any more.
     """
 
     needed: int
     heard: int
     missing: tuple[MemberId, ...]
+    outsiders: int = 0
+
+    @property
+    def nobody(self) -> bool:
+        """Whether nobody is left who could be heard."""
+        return not self.missing and not self.outsiders
 
 
 def waits_for(expected: tuple[MemberId, ...], heard: Container[MemberId]) -> Waits:
@@ -71,7 +79,8 @@ class Ask:
         step: counts the steps of the session from 0.
         of: who is asked, in roster order.
         seals: the commitment of each, None for a pass, with the entry that carried it.
-        reports: the report of each that reported or opened; None for a pass and for a report that is void in itself.
+        reports: the report of each that reported or opened; None for a pass and for a report that is void in itself,
+            unless that convicts its sender and the proposal has a default for it.
     """
 
     setting: Setting
@@ -119,7 +128,7 @@ class Ask:
         bound, sealed = self.seals[entry.sender]
         made = commitment(self.setting.roster, said.session, said.step, entry.sender, said.salt, said.padded)
         if made != bound:
-            self.reports[entry.sender] = None
+            self.reports[entry.sender] = self.setting.proposal.default_report
             return ((entry.sender, Offence.FALSE_OPENING, false_opening(sealed, entry)),)
         self.reports[entry.sender] = unpad(said.padded, self.setting.proposal.report_bytes)
         return ()

@@ -4,83 +4,82 @@ What everyone must agree on is in ``session.py``. Here is what only this member 
 salts and keeps them, opens its own seals, deals and shares, runs its own timers, hands on evidence. None of that
 changes a session before it comes back in the log.
 
-Bounds. A proposer has at most :data:`SESSIONS_PER_PROPOSER` sessions open (a limit over all proposers would let liars
-starve the others); what a session keeps is bounded by its proposal, its steps and the roster, because an entry that
-does not count is not kept. A member that accused others falsely :data:`FALSE_ACCUSATIONS_MAX` times is not listened
-to any more.
-
-Evidence of the group layer convicts a member once of each kind of offence: the same proof, presented again, costs
-nothing a second time. It concerns the sessions that are open at its log position. Offences inside a session are
-convicted from the log itself, once a session.
+Bounds. A proposer has a bounded number of sessions open, see ``admission.py``; there is no common pool that liars
+could use up. What a session keeps is bounded by its proposal, its steps, its roll and the roster, because an entry that
+does not count is not kept.
+Evidence is for ``bench.py``; what outlives the sessions, and the end of an epoch, for ``epoch.py``.
 """
 
 from collections.abc import Iterable
-from heapq import heappop, heappush
 from typing import TypeAlias
 
-from mechdesign.decision.ask import Ask
+from mechdesign.decision.admission import refusal
+from mechdesign.decision.alarms import Alarm, Alarms
+from mechdesign.decision.ballots.carriage import Carriage
+from mechdesign.decision.ballots.gathering import Gathering
+from mechdesign.decision.ballots.notice import announce
+from mechdesign.decision.bench import Bench
+from mechdesign.decision.books import Balance, Due
 from mechdesign.decision.bystander import Bystander
 from mechdesign.decision.certificate import Entry
-from mechdesign.decision.coin import contribute
-from mechdesign.decision.dealt import SealedAsk, Tossing
+from mechdesign.decision.custody.receipts import PayoutEntry
+from mechdesign.decision.custody.till import DepositDue, Till
+from mechdesign.decision.dealt import Tossing
 from mechdesign.decision.entries import (
     REASON_BYTES_MAX,
     AttestEntry,
-    CoinEntry,
     DeclineEntry,
     EnrolEntry,
-    EntryValue,
     EvidenceEntry,
     Kind,
-    OpenEntry,
-    ReportEntry,
-    SealEntry,
-    ShareEntry,
     TimerEntry,
     parse,
 )
+from mechdesign.decision.epoch import Epoch
 from mechdesign.decision.messages import (
     Attest,
+    Carry,
     Convicted,
     DecisionEvent,
     DecisionRequest,
     Decline,
     Enrol,
+    Enrolled,
+    Payout,
+    PhaseChanged,
     Propose,
+    Receipt,
+    Refused,
     Request,
     SessionId,
     Submit,
     Toss,
 )
 from mechdesign.decision.phases import Phase
-from mechdesign.decision.policing import group_offence
-from mechdesign.decision.proposal import Proposal
-from mechdesign.decision.sealing.commit_reveal import SALT_BYTES, commitment, pad
-from mechdesign.decision.sealing.threshold import EncryptionKey, Purpose, deal, open_share, targets, verify_dealing
+from mechdesign.decision.proposal import Proposal, Sanction
+from mechdesign.decision.sealing.commit_reveal import SALT_BYTES
+from mechdesign.decision.sealing.threshold import EncryptionKey, verify_dealing
 from mechdesign.decision.secret import Secret
 from mechdesign.decision.session import Session
 from mechdesign.decision.setting import Check, Setting
-from mechdesign.decision.status import SessionStatus
-from mechdesign.group.messages import Append, Broadcast, Delivered, EvidenceFound
+from mechdesign.decision.status import SessionStatus, describe
+from mechdesign.decision.suspicion import Delay, Suspicions
+from mechdesign.decision.voice import Voice, say
+from mechdesign.group.messages import Append, Broadcast, Delivered, EvidenceFound, Exclude, Ready, ViewChanging
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import MemberId, SignatureScheme
 from mechdesign.kernel.errors import LocalProtocolError
 from mechdesign.kernel.machine import Entropy, Instant
-from mechdesign.kernel.wire import Value, digest, encode
+from mechdesign.kernel.wire import digest, encode
 
-__all__ = ["FALSE_ACCUSATIONS_MAX", "SESSIONS_PER_PROPOSER", "DecisionCore", "DecisionEffect", "SessionStatus"]
+__all__ = ["DecisionCore", "DecisionEffect", "SessionStatus"]
 
-DecisionEffect: TypeAlias = Append | Broadcast | DecisionEvent
+DecisionEffect: TypeAlias = Append | Broadcast | Exclude | Ready | DecisionEvent
 """Everything that this core asks for, downward and upward."""
-
-SESSIONS_PER_PROPOSER = 64
-"""A proposal of a member that has so many sessions open founds none."""
-
-FALSE_ACCUSATIONS_MAX = 16
-"""Evidence of a member is not checked any more after so many of its proofs did not hold."""
 
 _BYSTANDERS_MAX = 1024
 _PROPOSAL_TAG = "mechdesign/proposal/1"
+_CARRIAGE_TAG = "mechdesign/carriage/1"
 
 
 class DecisionCore:
@@ -93,9 +92,10 @@ class DecisionCore:
         entropy: where salts and seeds come from.
         sealing: this member's encryption key, the one in the roster.
         check: how dealings are checked; another function than the default must give the same answers.
+        state: what the epoch before left, as its ``Ready`` said; empty for a group's first.
 
     Raises:
-        LocalProtocolError: the roster has no such member, or another key of it.
+        LocalProtocolError: the roster has no such member, or another key of it, or the state is none.
     """
 
     def __init__(
@@ -107,13 +107,13 @@ class DecisionCore:
         entropy: Entropy,
         sealing: EncryptionKey,
         check: Check = verify_dealing,
+        state: bytes = b"",
     ) -> None:
         place = roster.place(me)
         if place is None:
             raise LocalProtocolError("only a member of the roster takes part in its sessions")
         if roster.members[place].sealing != sealing.public:
             raise LocalProtocolError("the roster has another sealing key of this member")
-        self._sealing = sealing
         self._check = check
         self._roster = roster
         self._me = me
@@ -123,10 +123,14 @@ class DecisionCore:
         self._bystanders: dict[SessionId, Bystander] = {}
         self._secrets: dict[tuple[SessionId, int], Secret] = {}
         self._entered: dict[SessionId, tuple[Phase, int, Instant]] = {}
-        self._timers: list[tuple[Instant, int, SessionId, Phase, int]] = []
-        self._timers_set = 0
-        self._convicted: set[tuple[MemberId, str]] = set()
-        self._accusations: dict[MemberId, int] = {}
+        self._alarms = Alarms(self._runs)
+        self._voice = Voice(roster, me, sealing)
+        self._carriage = Carriage()
+        self._suspicions = Suspicions()
+        self._epoch = Epoch(roster, state)
+        self._bench = Bench(roster, scheme, self._epoch.standing)
+        self._till = Till(roster, me)
+        self._leaving: set[SessionId] = set()
 
     # The machine
 
@@ -143,13 +147,21 @@ class DecisionCore:
     @property
     def deadline(self) -> Instant | None:
         """When the next phase has lasted as long as its proposal allows, or None."""
-        while self._timers and not self._runs(self._timers[0]):
-            heappop(self._timers)
-        return self._timers[0][0] if self._timers else None
+        return self._alarms.deadline
 
     def status(self) -> tuple[SessionStatus, ...]:
         """Every open session that this member follows, in the order of their proposals."""
-        return tuple(self._describe(session) for session in self._sessions.values())
+        closing = self._epoch.closing
+        return tuple(describe(each, self._entered[each.id][2], closing) for each in self._sessions.values())
+
+    def custody(self) -> tuple[DepositDue | Due, ...]:
+        """What this member is waited for as a custodian: deposits to sign for, and pay-outs."""
+        return self._till.duties(self._sessions.values(), self._epoch.books)
+
+    def suspicions(self) -> tuple[Delay, ...]:
+        """How much each member has made this one wait since this process started, in roster order; local."""
+        totals = self._suspicions.totals
+        return tuple(totals[member] for member in self._roster.ids if member in totals)
 
     def setting(self, session: SessionId) -> Setting | None:
         """The fixed part of an open session that this member follows, for whoever checks dealings ahead."""
@@ -171,17 +183,42 @@ class DecisionCore:
                 return self._decline(request)
             case Submit():
                 return self._report(request)
+            case Carry(session):
+                told = self._carriage.take(self._sessions.get(session), request)
+                found = self._sessions.get(session)
+                return [told, *(self._convey(found) if found is not None else ())]
+            case Receipt() | Payout():
+                return list(self._till.say(request, self._sessions.get(request.session)))
             case Request() | Toss() | Attest():
                 return self._answer(request, now)
 
-    def receive(self, incoming: Delivered | EvidenceFound, now: Instant) -> list[DecisionEffect]:
+    @property
+    def balances(self) -> tuple[Balance, ...]:
+        """What every party has received minus what it has paid in the sessions that ended; sums to zero."""
+        return self._epoch.books.balances
+
+    @property
+    def convicts(self) -> tuple[tuple[MemberId, str], ...]:
+        """Members that were convicted in this epoch or an earlier one, with their offences."""
+        return tuple(dict.fromkeys((*self._epoch.standing, *self._bench.convicts)))
+
+    @property
+    def hindrance(self) -> str:
+        """What keeps this member from the change of the view that was ordered; empty if nothing, or none was."""
+        return self._epoch.hindrance(session.id for session in self._sessions.values())
+
+    def receive(self, incoming: Delivered | EvidenceFound | ViewChanging, now: Instant) -> list[DecisionEffect]:
         """Take the next entry of the log, or evidence that our group layer found; what others send never raises.
 
         Raises:
             LocalProtocolError: the session core has not answered an event that it must answer at once.
         """
         if isinstance(incoming, EvidenceFound):
-            return self._accuse(incoming)
+            return list(self._bench.accuse(incoming))
+        if isinstance(incoming, ViewChanging):
+            self._epoch.closing = True
+            return list(self._epoch.ready(self._sessions, self._bench))
+        self._epoch.position = incoming.position
         entry = Entry(incoming.position, incoming.submission, incoming.inclusion)
         if incoming.submission.kind == Kind.PROPOSE:
             return self._found(entry, now)
@@ -190,6 +227,9 @@ class DecisionCore:
             return []
         if isinstance(said, EvidenceEntry):
             return self._judge(entry, said, now)
+        if isinstance(said, PayoutEntry):
+            self._epoch.pay(entry.sender, said)
+            return []
         if (session := self._sessions.get(said.session)) is not None:
             return self._after(session, session.apply(entry, said), now)
         if isinstance(said, AttestEntry) and (bystander := self._bystanders.get(said.session)) is not None:
@@ -202,9 +242,9 @@ class DecisionCore:
     def tick(self, now: Instant) -> list[DecisionEffect]:
         """Sign that phases have lasted long enough by our clock."""
         effects: list[DecisionEffect] = []
-        while (deadline := self.deadline) is not None and deadline <= now:
-            _, _, session, phase, step = heappop(self._timers)
-            effects.append(self._say(Kind.TIMER, TimerEntry(session, step, phase.value), session, step, phase.value))
+        while (alarm := self._alarms.due(now)) is not None:
+            _, _, session, phase, step = alarm
+            effects.append(say(Kind.TIMER, TimerEntry(session, step, phase.value), session, step, phase.value))
         return effects
 
     # What this member's session core wants
@@ -222,7 +262,7 @@ class DecisionCore:
             return []
         if self._me not in found.proposal.asked:
             raise LocalProtocolError("only a member that is asked can enrol")
-        return [self._say(Kind.ENROL, EnrolEntry(session), session)]
+        return [say(Kind.ENROL, EnrolEntry(session), session)]
 
     def _decline(self, request: Decline) -> list[DecisionEffect]:
         found = self._sessions.get(request.session)
@@ -230,18 +270,19 @@ class DecisionCore:
             return []
         reason = request.reason.encode("utf-8", "replace")[:REASON_BYTES_MAX].decode("utf-8", "ignore")
         if not request.follows:
-            self._forget(found)
-            self._bystanders[found.id] = Bystander(self._roster, found.id)
-            if len(self._bystanders) > _BYSTANDERS_MAX:
-                del self._bystanders[next(iter(self._bystanders))]
+            self._leaving.add(found.id)
         # The same act as enrolling: whatever was said first, in this life or an earlier one, stands.
-        return [self._say(Kind.ENROL, DeclineEntry(found.id, reason, request.follows), found.id)]
+        return [say(Kind.ENROL, DeclineEntry(found.id, reason, request.follows), found.id)]
 
     def _report(self, request: Submit) -> list[DecisionEffect]:
         session = self._sessions.get(request.session)
         if session is None or request.step < session.step or session.phase not in {Phase.SEALING, Phase.ASKING}:
             return []
-        if request.step > session.step or isinstance(session.ask, Tossing | None) or self._me not in session.ask.of:
+        if (
+            request.step > session.step
+            or isinstance(session.ask, Tossing | Gathering | None)
+            or self._me not in session.ask.of
+        ):
             raise LocalProtocolError(f"this member is not asked in step {request.step}")
         if (session.id, request.step) in self._secrets:
             return self._speak(session)
@@ -264,37 +305,22 @@ class DecisionCore:
     # What the log says
 
     def _found(self, entry: Entry, now: Instant) -> list[DecisionEffect]:
-        session = Session.found(self._roster, entry, self._check)
+        session = Session.found(self._roster, entry, self._check, self._scheme)
         if session is None or session.id in self._sessions:
             return []
-        if sum(other.proposer == entry.sender for other in self._sessions.values()) >= SESSIONS_PER_PROPOSER:
-            return []
+        if reason := refusal(session, self._sessions.values(), self._epoch.closing):
+            return [Refused(session.id, session.proposal, reason)] if session.proposer == self._me else []
         self._sessions[session.id] = session
-        return self._after(session, [session.proposed(self._me), session.progress], now)
-
-    def _accuse(self, found: EvidenceFound) -> list[DecisionEffect]:
-        offence = group_offence(found.data, self._roster, self._scheme)
-        entry = EvidenceEntry(found.data)
-        if offence is None or offence in self._convicted or len(entry.encoded) > self._roster.submission_bytes_max:
-            return []
-        member, name = offence
-        return [Broadcast(encode(("evidence", member, name)), Kind.EVIDENCE, entry.encoded)]
+        return self._after(session, [announce(session.setting, self._me), session.progress], now)
 
     def _judge(self, entry: Entry, said: EvidenceEntry, now: Instant) -> list[DecisionEffect]:
-        if self._accusations.get(entry.sender, 0) >= FALSE_ACCUSATIONS_MAX:
+        if (offence := self._bench.judge(entry, said)) is None:
             return []
-        offence = group_offence(said.evidence, self._roster, self._scheme)
-        if offence is None:
-            self._accusations[entry.sender] = self._accusations.get(entry.sender, 0) + 1
-            return []
-        if offence in self._convicted:
-            return []
-        self._convicted.add(offence)
         member, name = offence
         concerned = [session for session in self._sessions.values() if session.sanctions(member)]
-        effects: list[DecisionEffect] = [
-            Convicted(member, name, said.evidence, tuple(session.id for session in concerned))
-        ]
+        convicted = Convicted(member, name, said.evidence, tuple(session.id for session in concerned))
+        excludes = any(Sanction.EXCLUDE in session.proposal.sanctions for session in self._sessions.values())
+        effects: list[DecisionEffect] = [convicted, *self._bench.note(convicted, excludes)]
         for session in concerned:
             effects += self._after(session, session.punish(entry, member, name), now)
         return effects
@@ -303,97 +329,60 @@ class DecisionCore:
 
     def _after(self, session: Session, events: list[DecisionEvent], now: Instant) -> list[DecisionEffect]:
         """Hand up what happened, and do this member's own part where a phase was entered."""
-        effects: list[DecisionEffect] = list(events)
+        effects: list[DecisionEffect] = []
+        for event in events:
+            waited = self._suspicions.see(event, now) if isinstance(event, PhaseChanged) else None
+            effects += [event] if waited is None else [waited, event]
+            if isinstance(event, Convicted):
+                effects += self._bench.note(event, Sanction.EXCLUDE in session.proposal.sanctions)
         if session.ended:
             self._forget(session)
-            return effects
+            booked = self._epoch.book(session, events[-1])
+            return [*effects, *booked, *self._epoch.ready(self._sessions, self._bench)]
+        if isinstance(session.waiting, Enrolled) and session.id in self._leaving:
+            self._stand_by(session)
+            return [effect for effect in effects if effect is not session.waiting]
         mark = self._entered.get(session.id)
         if session.waiting is not None or (mark is not None and mark[:2] == (session.phase, session.step)):
             return effects
         self._entered[session.id] = session.phase, session.step, now
         if (duration_ms := session.duration_ms) is not None:
-            self._timers_set += 1
-            timer = (now + duration_ms * 1000, self._timers_set, session.id, session.phase, session.step)
-            heappush(self._timers, timer)
-            if len(self._timers) > 2 * len(self._sessions) + 64:  # long timers of phases that closed early
-                self._timers = sorted(filter(self._runs, self._timers))
+            due = now + duration_ms * 1000
+            self._alarms.set(due, session.id, session.phase, session.step, len(self._sessions))
         return effects + self._speak(session)
 
     def _speak(self, session: Session) -> list[DecisionEffect]:
         """What this member has to say in the current phase by itself; said twice, it is heard once."""
-        secret = self._secrets.get((session.id, session.step))
-        place, ask = (session.id, session.step), session.ask
-        match session.phase:
-            case Phase.SEALING if secret and isinstance(ask, Ask | SealedAsk) and self._me in ask.of:
-                sealed = self._commit(session, secret) if isinstance(ask, Ask) else self._deal(session, ask, secret)
-                return [self._say(Kind.SEAL, SealEntry(*place, sealed), *place)]
-            case Phase.ASKING if secret and isinstance(ask, Ask) and self._me in ask.of:
-                return [self._say(Kind.REPORT, ReportEntry(*place, secret.report), *place)]
-            case Phase.TOSSING if isinstance(ask, Tossing) and self._me not in session.left:
-                return self._contribute(session, ask, secret)
-            case Phase.OPENING if isinstance(ask, SealedAsk | Tossing):
-                if ask.vault.locked and self._me not in session.left and self._me not in ask.vault.heard:
-                    return [self._say(Kind.SHARE, ShareEntry(*place, self._share(ask)), *place)]
-            case Phase.OPENING if secret and secret.report is not None and isinstance(ask, Ask):
-                bound = ask.seals.get(self._me)
-                # A seal that is not this secret's (a journal rolled back) stays shut: opening it would convict us.
-                if bound is not None and bound[0] == self._commit(session, secret):
-                    padded = pad(secret.report, session.proposal.report_bytes)
-                    return [self._say(Kind.OPEN, OpenEntry(*place, secret.salt, padded), *place)]
-            case Phase.ATTESTING if session.statement is not None and self._me not in session.left:
-                return [self._say(Kind.ATTEST, session.statement, session.id)]
-        return []
-
-    def _commit(self, session: Session, secret: Secret) -> bytes | None:
-        if secret.report is None:
-            return None
-        padded = pad(secret.report, session.proposal.report_bytes)
-        return commitment(self._roster, session.id, session.step, self._me, secret.salt, padded)
-
-    def _deal(self, session: Session, ask: SealedAsk, secret: Secret) -> bytes | None:
-        if secret.report is None:
-            return None
-        setting = ask.vault.setting
-        context = setting.context(session.step, Purpose.REPORT, self._me)
-        return deal(setting.committee, context, secret.report, session.proposal.report_bytes, secret.salt).encoded
-
-    def _contribute(self, session: Session, ask: Tossing, secret: Secret | None) -> list[DecisionEffect]:
-        """Our dealing for a coin; its seed is in the journal before it leaves."""
         effects: list[DecisionEffect] = []
-        if secret is None:
+        secret = self._secrets.get((session.id, session.step))
+        if secret is None and self._voice.needs_seed(session):
             secret = Secret(session.id, session.step, self._entropy(SALT_BYTES), None)
             self._secrets[session.id, session.step] = secret
             effects.append(Append("secret", secret.key, secret.data))
-        setting = ask.vault.setting
-        context = setting.context(session.step, Purpose.COIN, self._me)
-        dealing = contribute(setting.committee, context, secret.salt).encoded
-        coin = CoinEntry(session.id, session.step, dealing)
-        return [*effects, self._say(Kind.COIN, coin, session.id, session.step)]
+        return [*effects, *self._voice.speak(session, secret), *self._convey(session)]
 
-    def _share(self, ask: SealedAsk | Tossing) -> bytes:
-        """Our share of all that was dealt: not to be made before the close is in our own log, as it is by now."""
-        committee = ask.vault.setting.committee
-        return open_share(self._sealing, committee, self._me, targets(committee, self._me, ask.vault.locked)).encoded
+    def _convey(self, session: Session) -> list[Broadcast]:
+        entries = self._carriage.load(session)
+        return [say(Kind.CARRY, entry, session.id, digest(_CARRIAGE_TAG, entry.encoded)) for entry in entries]
 
-    def _say(self, kind: Kind, entry: EntryValue, *act: Value) -> Broadcast:
-        made = Kind.DECLINE if isinstance(entry, DeclineEntry) else kind
-        return Broadcast(encode((kind.name.lower(), *act)), made, entry.encoded)
+    def _stand_by(self, session: Session) -> None:
+        """Follow no further: what comes next is for those that have the code."""
+        self._forget(session)
+        self._epoch.books.complete = False
+        self._bystanders[session.id] = Bystander(self._roster, session.id)
+        if len(self._bystanders) > _BYSTANDERS_MAX:
+            del self._bystanders[next(iter(self._bystanders))]
 
     def _forget(self, session: Session) -> None:
         del self._sessions[session.id]
+        self._leaving.discard(session.id)
         self._entered.pop(session.id, None)
+        self._suspicions.forget(session.id)
+        self._carriage.forget(session.id)
         for step in range(session.step + 1):
             self._secrets.pop((session.id, step), None)
 
-    def _runs(self, timer: tuple[Instant, int, SessionId, Phase, int]) -> bool:
-        _, _, name, phase, step = timer
+    def _runs(self, alarm: Alarm) -> bool:
+        _, _, name, phase, step = alarm
         session = self._sessions.get(name)
         return session is not None and session.waiting is None and (session.phase, session.step) == (phase, step)
-
-    def _describe(self, session: Session) -> SessionStatus:
-        seen = session.progress
-        missing = tuple(self._roster.name(member) for member in seen.missing)
-        proposal = session.proposal
-        name = f"{proposal.mechanism}/{proposal.version}"
-        since = self._entered[session.id][2]
-        return SessionStatus(session.id, name, seen.phase, seen.step, seen.heard, seen.asked, missing, since)

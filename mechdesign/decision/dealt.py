@@ -1,7 +1,8 @@
 """Steps that are dealt to the members: asks sealed by threshold encryption, and tosses of a coin.
 
-Both run the same way: dealings, close, shares of all members, open. A share that is ordered before the close is kept
-aside as early; the session convicts its sender once the log shows that the phase was still open behind it.
+They run the same way, and so does the gathering of ballots (``gathering.py``): dealings, close, shares of all members,
+open. A share that is ordered before the close is kept aside as early; the session convicts its sender once the log
+shows that the phase was still open behind it.
 """
 
 from dataclasses import dataclass, field
@@ -16,12 +17,12 @@ from mechdesign.decision.sealing.threshold import Garbage
 from mechdesign.decision.vault import Vault
 from mechdesign.kernel.crypto import MemberId
 
-__all__ = ["SealedAsk", "Tossing"]
+__all__ = ["Dealt", "SealedAsk", "Tossing"]
 
 
 @dataclass(slots=True)
-class _Dealt:
-    """What both have in common.
+class Dealt:
+    """What all of them have in common.
 
     Attributes:
         step: counts the steps of the session from 0.
@@ -49,8 +50,11 @@ class _Dealt:
             return None
         if holds:
             return ()
-        proof = false_share(self.vault.setting.founding, entry, self.vault.sealed)
-        return ((entry.sender, Offence.FALSE_SHARE, proof),)
+        return ((entry.sender, Offence.FALSE_SHARE, self._false(entry)),)
+
+    def _false(self, entry: Entry) -> bytes:
+        """The proof that the share in an entry is false."""
+        return false_share(self.vault.setting.founding, entry, self.vault.sealed)
 
     def _shares(self, followers: tuple[MemberId, ...]) -> Waits:
         missing = tuple(member for member in followers if member not in self.vault.heard)
@@ -58,13 +62,14 @@ class _Dealt:
 
 
 @dataclass(slots=True)
-class SealedAsk(_Dealt):
+class SealedAsk(Dealt):
     """An ask under threshold sealing; see also :class:`~mechdesign.decision.ask.Step`.
 
     Attributes:
         of: who is asked, in roster order.
         seals: who sealed or passed.
-        reports: what was opened; None where a valid dealing holds no report.
+        reports: what was opened, or stands in for an invalid dealing and one without a report: the proposal's default
+            or None.
     """
 
     of: tuple[MemberId, ...] = ()
@@ -84,7 +89,9 @@ class SealedAsk(_Dealt):
         match said:
             case SealEntry(sealed=sealed) if entry.sender in self.of and entry.sender not in self.seals:
                 self.seals[entry.sender] = None
-                return () if sealed is None else self._deal(entry, sealed)
+                accused = () if sealed is None else self._deal(entry, sealed)
+                self.reports |= {dealer: self.vault.setting.proposal.default_report for dealer, _, _ in accused}
+                return accused
             case ShareEntry(share=share):
                 return self._share(phase, entry, share)
         return None
@@ -104,17 +111,18 @@ class SealedAsk(_Dealt):
             return None
         accused: list[Accusation] = []
         for place, (context, _) in enumerate(self.vault.locked):
-            report = self.vault.report(place)
-            if isinstance(report, Garbage):
+            opened = self.vault.report(place)
+            if isinstance(opened, Garbage):
                 shares = tuple(entry for _, entry in self.vault.shares.values())
                 proof = garbage(self.vault.setting.founding, place, shares, self.vault.sealed)
                 accused.append((context.dealer, Offence.GARBAGE, proof))
-            self.reports[context.dealer] = None if isinstance(report, Garbage) else report
+            instead = self.vault.setting.proposal.default_report
+            self.reports[context.dealer] = instead if isinstance(opened, Garbage) else opened
         return tuple(accused)
 
 
 @dataclass(slots=True)
-class Tossing(_Dealt):
+class Tossing(Dealt):
     """A toss; see also :class:`~mechdesign.decision.ask.Step`.
 
     Attributes:

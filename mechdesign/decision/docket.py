@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from mechdesign.decision.ask import Accusation, Ask
 from mechdesign.decision.certificate import Certificate, Entry
-from mechdesign.decision.dealt import SealedAsk, Tossing
-from mechdesign.decision.entries import CoinEntry, EntryValue, SealEntry, TimerEntry
+from mechdesign.decision.dealt import Dealt
+from mechdesign.decision.entries import CarryEntry, CoinEntry, EntryValue, SealEntry, TimerEntry
 from mechdesign.decision.messages import Convicted
 from mechdesign.decision.offence import Offence
 from mechdesign.decision.phases import Phase
@@ -48,13 +48,14 @@ class Docket:
                 found.append((wrong.sender, Offence.WRONG_OUTCOME, proof))
         return found
 
-    def premature(self, ask: Ask | SealedAsk | Tossing | None, phase: Phase, said: EntryValue) -> list[MemberId]:
+    def premature(self, ask: Ask | Dealt | None, phase: Phase, said: EntryValue) -> list[MemberId]:
         """Whoever shared while a phase was open, now that an entry behind its share has counted in that phase.
 
         Its proof has to wait until a quorum has signed the order of the entries; see :meth:`proofs`.
         """
-        shows = isinstance(said, SealEntry | CoinEntry | TimerEntry) and phase in (Phase.SEALING, Phase.TOSSING)
-        if not shows or not isinstance(ask, SealedAsk | Tossing):
+        before = phase in (Phase.GATHERING, Phase.SEALING, Phase.TOSSING)
+        shows = isinstance(said, SealEntry | CoinEntry | CarryEntry | TimerEntry) and before
+        if not shows or not isinstance(ask, Dealt):
             return []
         found = [member for member in ask.early if member not in self.early]
         self.early |= {member: ask.early[member] for member in found}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import TypeAlias
 
+from mechdesign.decision.custody.receipts import PayoutEntry, ReceiptEntry, read_payout, read_receipt
 from mechdesign.kernel.errors import WireError
 from mechdesign.kernel.wire import DIGEST_BYTES, Value, decode, encode
 
@@ -17,6 +18,7 @@ __all__ = [
     "REASON_BYTES_MAX",
     "STEPS_MAX",
     "AttestEntry",
+    "CarryEntry",
     "CoinEntry",
     "DeclineEntry",
     "EnrolEntry",
@@ -60,6 +62,9 @@ class Kind(IntEnum):
     EVIDENCE = 9
     SHARE = 10
     COIN = 11
+    CARRY = 12
+    RECEIPT = 13
+    PAYOUT = 14
 
 
 class Verdict(StrEnum):
@@ -167,6 +172,20 @@ class CoinEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class CarryEntry:
+    """Ballots of participants that are not members, which the sender carries into the log."""
+
+    session: bytes
+    step: int
+    ballots: tuple[bytes, ...]
+
+    @property
+    def encoded(self) -> bytes:
+        """The canonical bytes."""
+        return encode((self.session, self.step, self.ballots))
+
+
+@dataclass(frozen=True, slots=True)
 class TimerEntry:
     """The sender's own clock says that a phase has lasted as long as the proposal allows."""
 
@@ -216,10 +235,12 @@ class EvidenceEntry:
         return encode((self.evidence,))
 
 
-StepEntry: TypeAlias = SealEntry | ReportEntry | OpenEntry | ShareEntry | CoinEntry
+StepEntry: TypeAlias = SealEntry | ReportEntry | OpenEntry | ShareEntry | CoinEntry | CarryEntry
 """What belongs to one ask or toss."""
 
-EntryValue: TypeAlias = EnrolEntry | DeclineEntry | StepEntry | TimerEntry | AttestEntry | EvidenceEntry
+EntryValue: TypeAlias = (
+    EnrolEntry | DeclineEntry | StepEntry | TimerEntry | AttestEntry | EvidenceEntry | ReceiptEntry | PayoutEntry
+)
 """Everything that :func:`parse` returns."""
 
 
@@ -292,6 +313,14 @@ def _open(value: Value) -> EntryValue | None:
     return None
 
 
+def _carry(value: Value) -> EntryValue | None:
+    match value:
+        case (bytes(session), int(step), tuple(values)) if _is_id(session) and _is_step(step):
+            ballots = tuple(ballot for ballot in values if isinstance(ballot, bytes))
+            return CarryEntry(session, step, ballots) if len(ballots) == len(values) > 0 else None
+    return None
+
+
 def _timer(value: Value) -> EntryValue | None:
     match value:
         case (bytes(session), int(step), str(phase)) if _is_id(session) and _is_step(step):
@@ -327,4 +356,7 @@ _READERS = {
     Kind.EVIDENCE: _evidence,
     Kind.SHARE: _share,
     Kind.COIN: _coin,
+    Kind.CARRY: _carry,
+    Kind.RECEIPT: read_receipt,
+    Kind.PAYOUT: read_payout,
 }

@@ -13,6 +13,20 @@ from typing import TypeAlias
 from mechdesign.decision.certificate import Certificate
 from mechdesign.decision.entries import Verdict
 from mechdesign.decision.proposal import Proposal
+from mechdesign.decision.requests import (
+    Attest,
+    Carry,
+    DecisionRequest,
+    Decline,
+    Enrol,
+    Payout,
+    Propose,
+    Receipt,
+    Request,
+    SessionId,
+    Submit,
+    Toss,
+)
 from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.flow import Flow
 
@@ -20,6 +34,9 @@ __all__ = [
     "Aborted",
     "Answers",
     "Attest",
+    "Booked",
+    "Carried",
+    "Carry",
     "CoinReady",
     "Convicted",
     "Decided",
@@ -29,119 +46,19 @@ __all__ = [
     "Defaulted",
     "Enrol",
     "Enrolled",
+    "Payout",
     "PhaseChanged",
     "Propose",
     "Proposed",
+    "Receipt",
+    "Refused",
     "Request",
     "SessionId",
     "Submit",
     "Toss",
     "Verdict",
+    "Waited",
 ]
-
-SessionId: TypeAlias = bytes
-"""Digest of the proposal, its proposer and its sequence number; 32 bytes."""
-
-
-# Requests, downward
-
-
-@dataclass(frozen=True, slots=True)
-class Propose:
-    """Put a proposal before the group."""
-
-    proposal: Proposal
-
-
-@dataclass(frozen=True, slots=True)
-class Enrol:
-    """Take part: this member has exactly the code that the proposal names, and accepts its terms."""
-
-    session: SessionId
-
-
-@dataclass(frozen=True, slots=True)
-class Decline:
-    """Stay out of a session, with a reason that the others can read; also said by a member that is not asked.
-
-    Attributes:
-        session: the session.
-        reason: why, at most 256 bytes; a longer text is cut.
-        follows: whether this member has exactly the code that the proposal names all the same, so that it follows the
-            session and attests. Without the code it leaves: it is asked nothing more and cannot attest.
-    """
-
-    session: SessionId
-    reason: str
-    follows: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Open the next ask, in answer to ``Enrolled`` or ``Answers`` and at the same log position at every member.
-
-    Attributes:
-        session: the session.
-        step: counts asks and tosses of the session together, from 0.
-        of: who is asked, in roster order; not empty.
-        sealed: whether reports stay hidden until all are in (by the proposal's seal mode), or are plain.
-    """
-
-    session: SessionId
-    step: int
-    of: tuple[MemberId, ...]
-    sealed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Toss:
-    """Toss a shared coin next, in answer to ``Enrolled``, ``Answers`` or ``CoinReady``; ``CoinReady`` brings it.
-
-    Attributes:
-        session: the session.
-        step: counts asks and tosses of the session together, from 0.
-    """
-
-    session: SessionId
-    step: int
-
-
-@dataclass(frozen=True, slots=True)
-class Submit:
-    """This member's report to an ask, or None to pass.
-
-    Attributes:
-        session: the session.
-        step: the ask.
-        report: at most the proposal's ``report_bytes``, or None.
-    """
-
-    session: SessionId
-    step: int
-    report: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Attest:
-    """The computation is over: sign its digest, and book these flows once a quorum signed the same.
-
-    Attributes:
-        session: the session.
-        verdict: settled, or failed where the mechanism raised or ran past its step limit.
-        digest: 32 bytes over session, position, inputs, balances, outcome and flows.
-        flows: the mechanism's flows between players (by name) and named accounts; empty when failed.
-    """
-
-    session: SessionId
-    verdict: Verdict
-    digest: bytes
-    flows: tuple[Flow, ...]
-
-
-DecisionRequest: TypeAlias = Propose | Enrol | Decline | Request | Toss | Submit | Attest
-
-
-# Events, upward
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +71,7 @@ class Proposed:
         proposal: what was proposed.
         members: identifiers and names of those asked, in roster order.
         asked: whether this member is among them.
+        notice: where the proposal names a roll, what participants need to make a ballot, see ``notice.py``.
     """
 
     session: SessionId
@@ -161,6 +79,7 @@ class Proposed:
     proposal: Proposal
     members: tuple[tuple[MemberId, str], ...]
     asked: bool
+    notice: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,11 +145,11 @@ class PhaseChanged:
 
     Attributes:
         session: the session.
-        phase: enrolling, sealing, opening, asking, tossing, attesting, settled or aborted.
+        phase: enrolling, gathering, sealing, opening, asking, tossing, attesting, settled or aborted.
         step: the ask that the phase belongs to.
         heard: how many were heard in it.
         asked: how many are asked in it.
-        missing: who was not heard yet, in roster order.
+        missing: which members were not heard yet, in roster order; participants are not named.
     """
 
     session: SessionId
@@ -239,6 +158,43 @@ class PhaseChanged:
     heard: int
     asked: int
     missing: tuple[MemberId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What becomes of the ballots of a ``Carry``, told to this member's party alone.
+
+    Attributes:
+        session: the session.
+        taken: how many this member carries.
+        known: how many say nothing that is not in the log already.
+        refused: the place of each other one in the request, with the reason.
+    """
+
+    session: SessionId
+    taken: int
+    known: int
+    refused: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """Suspicion, local and by this member's clock: how long a phase lasted, and whom it waited for.
+
+    Attributes:
+        session: the session.
+        phase: the phase that is over.
+        step: its step.
+        lasted_us: how long it lasted in this member's log, in microseconds.
+        waits: for each member that was missing at its beginning, how long it was waited for in microseconds, and
+            whether it was heard at all.
+    """
+
+    session: SessionId
+    phase: str
+    step: int
+    lasted_us: int
+    waits: tuple[tuple[MemberId, int, bool], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,12 +244,15 @@ class Aborted:
         reason: why, in one sentence.
         defaulted: who is missing in the phase that could not go on.
         flows: deposits returned and forfeited.
+        transcript: the encoded transcript, for ``verify``: what happened up to here. Its entries are signed by their
+            senders; that none is left out nobody signs.
     """
 
     session: SessionId
     reason: str
     defaulted: tuple[MemberId, ...]
     flows: tuple[Flow, ...]
+    transcript: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +272,52 @@ class Convicted:
     sessions: tuple[SessionId, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A session that has ended was booked, or not; see ``books.py``.
+
+    Attributes:
+        session: the session.
+        position: the log position at which it ended.
+        proposal: its terms, with the parties behind its accounts.
+        flows: what flowed in it.
+        kept: whether the balances hold it: not if its proposer has left too many of them open.
+    """
+
+    session: SessionId
+    position: int
+    proposal: Proposal
+    flows: tuple[Flow, ...]
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A valid proposal of this member was ordered where it founds no session.
+
+    Attributes:
+        session: what the session would have been called.
+        proposal: the terms.
+        reason: why, in words.
+    """
+
+    session: SessionId
+    proposal: Proposal
+    reason: str
+
+
 DecisionEvent: TypeAlias = (
-    Proposed | Enrolled | Answers | CoinReady | PhaseChanged | Defaulted | Decided | Aborted | Convicted
+    Proposed
+    | Refused
+    | Enrolled
+    | Answers
+    | CoinReady
+    | PhaseChanged
+    | Carried
+    | Waited
+    | Defaulted
+    | Decided
+    | Aborted
+    | Booked
+    | Convicted
 )

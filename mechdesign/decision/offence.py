@@ -21,6 +21,7 @@ class Offence(StrEnum):
 
     EQUIVOCATION = "equivocation"
     INVALID_BLOCK = "invalid-block"
+    FORKING = "forking"
     FALSE_OPENING = "false-opening"
     WRONG_OUTCOME = "wrong-outcome"
     FALSE_DEALING = "false-dealing"

@@ -6,8 +6,8 @@ Two rules:
    has been heard, or where a quorum has signed that its own timers ran out.
 2. An entry counts in the phase for which it was made, once a member, and before the close. Everything else is void: it
    changes nothing, and it proves nothing against its sender, who may only have been late. The one exception: a share
-   that is ordered before its phase closed (SHARE counts in sealing and tossing) is an offence, if a later entry that
-   counts in the same phase shows that it was early.
+   that is ordered before its phase closed (SHARE counts in gathering, sealing and tossing) is an offence, if a later
+   entry that counts in the same phase shows that it was early.
 
 Theory of operation. :data:`PHASES` says for each phase which kinds of entries count, whom it waits for, which
 duration of the proposal its timers have, and when it closes. :data:`TRANSITIONS` says what may follow, by the cause
@@ -29,6 +29,7 @@ class Phase(StrEnum):
     """Where a session stands."""
 
     ENROLLING = "enrolling"
+    GATHERING = "gathering"
     SEALING = "sealing"
     OPENING = "opening"
     ASKING = "asking"
@@ -41,11 +42,13 @@ class Phase(StrEnum):
 class Cause(StrEnum):
     """Why a session leaves a phase."""
 
+    ROLL = "participants on a roll are asked"
     SEALED_ASK = "the mechanism asks, sealed"
     PLAIN_ASK = "the mechanism asks"
     TOSS = "the mechanism tosses a coin"
     COMPUTED = "the mechanism has computed"
     SEALS_IN = "the seals are in"
+    BALLOTS_IN = "the ballots are in"
     DEALT = "enough is dealt for the coin"
     NO_COIN = "too little is dealt for a coin"
     UNOPENED = "fewer than t valid shares"
@@ -78,7 +81,18 @@ _ALWAYS = _EARLY | {Kind.EVIDENCE}  # there are players to be sanctioned
 _TIMERS = "or q members' timers ran out"
 
 PHASES: dict[Phase, Row] = {
-    Phase.ENROLLING: Row(_EARLY | {Kind.ENROL}, "everyone asked", "enrol_ms", f"all answered, {_TIMERS}"),
+    Phase.ENROLLING: Row(
+        _EARLY | {Kind.ENROL, Kind.RECEIPT},
+        "everyone asked, and the deposits",
+        "enrol_ms",
+        f"all answered, and deposits are there, {_TIMERS}",
+    ),
+    Phase.GATHERING: Row(
+        _EARLY | {Kind.CARRY, Kind.SHARE},
+        "the participants on the roll",
+        "report_ms",
+        f"a ballot of each is carried, {_TIMERS}",
+    ),
     Phase.SEALING: Row(
         _ALWAYS | {Kind.SEAL, Kind.SHARE}, "the ask's players", "report_ms", f"all sealed or passed, {_TIMERS}"
     ),
@@ -119,14 +133,16 @@ _COMPUTE = {
 
 TRANSITIONS: dict[Phase, dict[Cause, Phase]] = {
     Phase.ENROLLING: {
+        Cause.ROLL: Phase.GATHERING,
         Cause.SEALED_ASK: Phase.SEALING,
         Cause.PLAIN_ASK: Phase.ASKING,
         Cause.TOSS: Phase.TOSSING,
         Cause.COMPUTED: Phase.ATTESTING,
         Cause.TOO_FEW: Phase.ABORTED,
     },
+    Phase.GATHERING: {Cause.BALLOTS_IN: Phase.OPENING},
     Phase.SEALING: {Cause.SEALS_IN: Phase.OPENING, Cause.SANCTION: Phase.ABORTED},
-    Phase.OPENING: {**_COMPUTE, Cause.UNOPENED: Phase.ABORTED},
+    Phase.OPENING: {**_COMPUTE, Cause.UNOPENED: Phase.ABORTED, Cause.TOO_FEW: Phase.ABORTED},
     Phase.ASKING: _COMPUTE,
     Phase.TOSSING: {Cause.DEALT: Phase.OPENING, Cause.SANCTION: Phase.ABORTED, Cause.NO_COIN: Phase.ABORTED},
     Phase.ATTESTING: {
@@ -183,7 +199,7 @@ def document() -> str:
             *rows,
             "",
             "An entry counts once a member and before the close; everything else is void, and void is never evidence.",
-            "A SHARE in sealing or tossing is one that came too early, which is an offence.",
+            "A SHARE in gathering, sealing or tossing is one that came too early, which is an offence.",
             "",
         ]
     )

@@ -15,14 +15,22 @@ from mechdesign.decision.record import unpack_signed
 from mechdesign.decision.sealed_evidence import CHECKS
 from mechdesign.decision.sealing.commit_reveal import commitment
 from mechdesign.group.block import check_inclusion
-from mechdesign.group.evidence import InvalidBlock, convict, decode_evidence
+from mechdesign.group.evidence import Forking, InvalidBlock, convict, decode_evidence
 from mechdesign.group.messages import Inclusion, Submission
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import MemberId, SignatureScheme
 from mechdesign.kernel.errors import VerificationError, WireError
 from mechdesign.kernel.wire import decode
 
-__all__ = ["EVIDENCE_BYTES_MAX", "Offence", "false_opening", "group_offence", "verify_evidence", "wrong_outcome"]
+__all__ = [
+    "EVIDENCE_BYTES_MAX",
+    "Offence",
+    "convict_of",
+    "false_opening",
+    "group_offence",
+    "verify_evidence",
+    "wrong_outcome",
+]
 
 EVIDENCE_BYTES_MAX = 16 << 20
 """Longest evidence: as many attestations as the largest roster has members, each with its header."""
@@ -44,8 +52,12 @@ def group_offence(data: bytes, roster: Roster, scheme: SignatureScheme) -> tuple
     member = convict(data, roster, scheme)
     if member is None:
         return None
-    invalid = isinstance(decode_evidence(data), InvalidBlock)
-    return member, (Offence.INVALID_BLOCK if invalid else Offence.EQUIVOCATION).value
+    match decode_evidence(data):
+        case InvalidBlock():
+            return member, Offence.INVALID_BLOCK.value
+        case Forking():
+            return member, Offence.FORKING.value
+    return member, Offence.EQUIVOCATION.value
 
 
 def verify_evidence(data: bytes, roster: Roster, scheme: SignatureScheme) -> tuple[MemberId, str]:
@@ -82,6 +94,17 @@ def verify_evidence(data: bytes, roster: Roster, scheme: SignatureScheme) -> tup
     if offence in CHECKS:
         return CHECKS[Offence(offence)](pairs, terms, roster, scheme), offence
     raise VerificationError("format", f"no offence is called {offence!r}")
+
+
+def convict_of(data: bytes, roster: Roster, scheme: SignatureScheme) -> MemberId | None:
+    """Whom a proof of any kind convicts, or None if it proves nothing; never raises.
+
+    Pure: what the group layer needs to judge a request to exclude a member.
+    """
+    try:
+        return verify_evidence(data, roster, scheme)[0]
+    except VerificationError:
+        return None
 
 
 def _check_opening(submissions: Sequence[Submission], roster: Roster) -> MemberId:

@@ -12,19 +12,41 @@ from fractions import Fraction
 from functools import cached_property
 
 from mechdesign.decision.membership import committee_of
+from mechdesign.decision.parties import CUSTODY, is_outside
 from mechdesign.group.roster import MEMBERS_MAX, Roster
 from mechdesign.kernel.crypto import KEY_BYTES, MemberId
 from mechdesign.kernel.errors import LocalProtocolError, WireError
 from mechdesign.kernel.flow import ACCOUNTS, DEPOSIT
 from mechdesign.kernel.wire import DIGEST_BYTES, Value, decode, digest, encode
 
-__all__ = ["PARAMETERS_BYTES_MAX", "PROPOSAL_BYTES_MAX", "Proposal", "Sanction", "Seal", "session_id"]
+__all__ = [
+    "PARAMETERS_BYTES_MAX",
+    "PROPOSAL_BYTES_MAX",
+    "ROLL_MAX",
+    "SEALED_ROLL_MAX",
+    "Proposal",
+    "Sanction",
+    "Seal",
+    "session_id",
+]
 
 PARAMETERS_BYTES_MAX = 16 * 1024
 """Longest parameters, in bytes of UTF-8."""
 
 PROPOSAL_BYTES_MAX = 48 * 1024
 """Longest encoded proposal."""
+
+ROLL_MAX = 1 << 20
+"""Most participants that are not members."""
+
+SEALED_ROLL_MAX = 1024
+"""Most of them under threshold sealing: one share opens all their reports."""
+
+_BALLOT_OVERHEAD = 1024
+"""Bytes that a ballot needs beside its content: key, name, signature, and the path of its line on the longest roll."""
+
+_POINT_BYTES = 32
+"""Bytes of a share for each sealed report that it opens."""
 
 _ENTRY_OVERHEAD = 320
 """Bytes that an entry needs beside a padded report; also enough for a refusal with the longest reason."""
@@ -35,7 +57,7 @@ _DEALING_BYTES = 96
 _COIN_OVERHEAD = 128
 """Bytes of a dealing for a coin, and of its entry, beside that."""
 
-_FORMAT = 1
+_FORMAT = 2
 _TAG = "mechdesign/session/1"
 _MS_MAX = 366 * 24 * 3600 * 1000
 _MINOR_MAX = 10**60
@@ -55,15 +77,18 @@ class Seal(StrEnum):
 class Sanction(StrEnum):
     """What a session does about a player that is convicted while it runs.
 
-    ``recompute``: the session goes on without a report that is void in itself. ``forfeit``: the deposit goes to the
-    other players, also for not opening a seal. ``abort``: the session ends and the convict's deposit goes to the
-    other players; once the inputs are frozen only the deposit moves, or a loser could buy its way out of an outcome
-    that it has seen.
+    ``recompute``: the session goes on without a report that is void in itself. ``default_report``: the proposal's
+    default stands in for such a report. ``forfeit``: the deposit goes to the other players, also for not opening a
+    seal. ``abort``: the session ends and the convict's deposit goes to the other players; once the inputs are frozen
+    only the deposit moves, or a loser could buy its way out of an outcome that it has seen. ``exclude``: the members
+    ask the group for a view without the convict.
     """
 
     RECOMPUTE = "recompute"
+    DEFAULT_REPORT = "default_report"
     FORFEIT = "forfeit"
     ABORT = "abort"
+    EXCLUDE = "exclude"
 
 
 @dataclass(frozen=True)
@@ -91,7 +116,16 @@ class Proposal:
         report_ms: how long an ask lasts.
         open_ms: how long opening lasts.
         attest_ms: how long attesting lasts.
-        players_min: with fewer players the session aborts.
+        players_min: with fewer players the session aborts; with a roll, with fewer participants that report.
+        default_report: the report that stands in for one that is void in itself and convicts its sender; given if and
+            only if ``default_report`` is among the sanctions.
+        payment_max: no player pays more than this net of what it receives, in whole minor units; an outcome that asks
+            for more fails at everyone alike. None for any.
+        custodian: name of the member whose receipts say which deposits are there; empty where nobody holds money and
+            the ledger records claims alone.
+        roll: Merkle root of the roll of participants that are not members, 32 bytes, or empty. With a roll they are
+            the players, and the members that are asked serve them without playing.
+        rolled: how many stand on the roll.
         nonce: tells two equal proposals apart, 16 bytes.
 
     Raises:
@@ -117,6 +151,11 @@ class Proposal:
     open_ms: int = 30_000
     attest_ms: int = 30_000
     players_min: int = 1
+    default_report: bytes | None = None
+    payment_max: Fraction | None = None
+    custodian: str = ""
+    roll: bytes = b""
+    rolled: int = 0
     nonce: bytes = bytes(16)
 
     def __post_init__(self) -> None:
@@ -124,6 +163,8 @@ class Proposal:
         try:
             object.__setattr__(self, "seal", Seal(self.seal))
             object.__setattr__(self, "deposit", Fraction(self.deposit))
+            if self.payment_max is not None:
+                object.__setattr__(self, "payment_max", Fraction(self.payment_max))
             object.__setattr__(self, "sanctions", tuple(Sanction(each) for each in self.sanctions))
             object.__setattr__(self, "asked", tuple(self.asked))
             object.__setattr__(self, "accounts", tuple((account, party) for account, party in self.accounts))
@@ -139,8 +180,9 @@ class Proposal:
             return "a code digest has 32 bytes and a nonce 16"
         if not self.asked or len(set(self.asked)) < len(self.asked) or {len(key) for key in self.asked} != {KEY_BYTES}:
             return "those asked are one or more different members"
-        if not 1 <= self.players_min <= len(self.asked):
-            return f"players_min is {self.players_min}, and {len(self.asked)} are asked"
+        playing = self.rolled or len(self.asked)
+        if not 1 <= self.players_min <= playing:
+            return f"players_min is {self.players_min}, and {playing} are asked"
         if not 0 <= self.report_bytes < 1 << 20:
             return f"report_bytes is {self.report_bytes}"
         if not 0 <= self.threshold <= MEMBERS_MAX:
@@ -149,22 +191,47 @@ class Proposal:
             return "currency or decimals are out of range"
         if not (0 < len(self.tie) <= _TIE_MAX and self.tie.isprintable()):
             return "a tie rule is printable text"
-        minor = self.deposit * 10**self.decimals
-        if minor.denominator != 1 or not 0 <= minor < _MINOR_MAX:
-            return f"a deposit of {self.deposit} is not a whole number of minor units"
+        for what, amount in (("a deposit", self.deposit), ("a payment_max", self.payment_max or Fraction(0))):
+            minor = amount * 10**self.decimals
+            if minor.denominator != 1 or not 0 <= minor < _MINOR_MAX:
+                return f"{what} of {amount} is not a whole number of minor units"
+        return self._sanction_problem() or self._roll_problem() or self._text_problem() or self._time_problem()
+
+    def _sanction_problem(self) -> str | None:
         if self.sanctions != tuple(each for each in Sanction if each in self.sanctions):
             return "sanctions are named once each, in their order"
         if Sanction.ABORT in self.sanctions and not self.deposit:
             return "the sanction abort needs a deposit: without one, breaking a session would cost nothing"
-        return self._text_problem() or self._time_problem()
+        if (Sanction.DEFAULT_REPORT in self.sanctions) != (self.default_report is not None):
+            return "the sanction default_report and the report that it puts in are named together"
+        if self.default_report is not None and len(self.default_report) > self.report_bytes:
+            return f"a default report of {len(self.default_report)} bytes, and reports have at most {self.report_bytes}"
+        return None
+
+    def _roll_problem(self) -> str | None:
+        if len(self.roll) not in (0, DIGEST_BYTES) or not 0 <= self.rolled <= ROLL_MAX:
+            return f"a roll is named by {DIGEST_BYTES} bytes and has at most {ROLL_MAX} lines"
+        if bool(self.roll) != bool(self.rolled):
+            return "a roll and its length are named together"
+        if not self.rolled:
+            return None
+        if self.seal is Seal.COMMIT_REVEAL:
+            return "participants on a roll send one ballot and cannot reveal later: the seal is open or threshold"
+        if self.deposit or self.default_report is not None:
+            return "participants on a roll stake nothing and are not convicted: no deposit and no default report"
+        if self.seal is Seal.THRESHOLD and self.rolled > SEALED_ROLL_MAX:
+            return f"a roll of {self.rolled} is more than the {SEALED_ROLL_MAX} sealed ballots that one share opens"
+        return None
 
     def _text_problem(self) -> str | None:
         names = [account for account, _ in self.accounts]
         if names != [account for account in ACCOUNTS if account in names and account != DEPOSIT]:
             return f"accounts are named once each, in the order {', '.join(ACCOUNTS[:-1])}"
         for _, party in self.accounts:
-            if not (0 < len(party) <= 64 and party.isprintable()):
-                return "a party behind an account has a name of 1 to 64 printable characters"
+            if not is_outside(party):
+                return "a party behind an account has a name of 1 to 64 printable characters, and none with a meaning"
+        if not (len(self.custodian) <= 64 and self.custodian.isprintable()):
+            return "a custodian has the name of a member, or none"
         try:
             size = len(self.parameters.encode())
         except UnicodeEncodeError:
@@ -187,8 +254,10 @@ class Proposal:
         if None in places or places != sorted(place for place in places if place is not None):
             return "those asked are not members in roster order"
         for member in self.asked:
-            if roster.name(member) in ACCOUNTS:
+            if roster.name(member) in (*ACCOUNTS, CUSTODY):
                 return f"a player cannot be called {roster.name(member)}: that is the name of an account"
+        if self.custodian and roster.named(self.custodian) is None:
+            return f"the custodian {self.custodian} is not a member"
         if not roster.b < self.threshold <= roster.q:
             return f"a threshold of {self.threshold} is not more than b = {roster.b} and at most q = {roster.q}"
         if committee_of(roster, self.threshold) is None:
@@ -197,6 +266,10 @@ class Proposal:
         if dealing + _COIN_OVERHEAD > roster.submission_bytes_max:
             return f"a dealing for {roster.n} members passes the group's limit of {roster.submission_bytes_max}"
         sealed = dealing if self.seal is Seal.THRESHOLD else 0
+        opens = self.rolled * _POINT_BYTES + _COIN_OVERHEAD if sealed else 0
+        if opens > roster.submission_bytes_max:
+            return f"a share that opens {self.rolled} ballots passes the group's limit of {roster.submission_bytes_max}"
+        sealed += _BALLOT_OVERHEAD if self.rolled else 0
         if self.report_bytes + sealed + _ENTRY_OVERHEAD > roster.submission_bytes_max:
             return f"reports of {self.report_bytes} bytes pass the group's limit of {roster.submission_bytes_max}"
         if len(self.encoded) > min(PROPOSAL_BYTES_MAX, roster.submission_bytes_max):
@@ -235,7 +308,8 @@ class Proposal:
 
 _TYPES: tuple[tuple[type, ...], ...] = (
     (str,), (int,), (bytes,), (str,), (tuple,), (str,), (int,), (int,), (int, Fraction), (tuple,), (tuple,),
-    (str,), (str,), (int,), (int,), (int,), (int,), (int,), (int,), (bytes,),
+    (str,), (str,), (int,), (int,), (int,), (int,), (int,), (int,),
+    (bytes, type(None)), (int, Fraction, type(None)), (str,), (bytes,), (int,), (bytes,),
 )  # fmt: skip
 _SANCTIONS = [field.name for field in fields(Proposal)].index("sanctions")
 

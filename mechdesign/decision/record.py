@@ -22,6 +22,8 @@ __all__ = [
     "Record",
     "chain",
     "pack_signed",
+    "read_entry",
+    "read_later",
     "unpack_chained",
     "unpack_signed",
 ]
@@ -81,16 +83,36 @@ class Record:
 def _frozen(values: Sequence[Value]) -> tuple[Entry, ...]:
     entries: list[Entry] = []
     for value in values:
-        match value:
-            case (int(position), *rest) if type(position) is int and 0 <= position < _POSITION_MAX:
-                entries.append(_entry(position, tuple(rest)))
-            case _:
-                raise WireError("an entry has no position")
+        entries.append(read_entry(value, entries[-1].position if entries else -1))
     return tuple(entries)
 
 
+def read_entry(value: Value, last: int) -> Entry:
+    """Read an entry up to the freeze, which stands behind the position of the last one.
+
+    Raises:
+        WireError: it is none, or does not.
+    """
+    match value:
+        case (int(position), *rest) if type(position) is int and 0 <= position < _POSITION_MAX:
+            # A quorum's digest covers the order too, but where a session aborted there is none.
+            if position <= last:
+                raise WireError("its entries are not in the order of the log")
+            return _entry(position, tuple(rest))
+    raise WireError("an entry has no position")
+
+
 def _later(values: Sequence[Value], first: int) -> tuple[Entry, ...]:
-    return tuple(_entry(_POSITION_MAX + first + place, value) for place, value in enumerate(values))
+    return tuple(read_later(value, first + place) for place, value in enumerate(values))
+
+
+def read_later(value: Value, place: int) -> Entry:
+    """Read an entry behind the freeze; its position is made up from its place in the transcript.
+
+    Raises:
+        WireError: it is none.
+    """
+    return _entry(_POSITION_MAX + place, value)
 
 
 def _entry(position: int, value: Value) -> Entry:

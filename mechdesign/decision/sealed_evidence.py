@@ -8,9 +8,19 @@ share came before the close shows in the list of counted entries, whose digest a
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from mechdesign.decision.ballots.ballot import Ballot
 from mechdesign.decision.certificate import Certificate, Entry
 from mechdesign.decision.coin import parse_contribution
-from mechdesign.decision.entries import AttestEntry, CoinEntry, Kind, SealEntry, ShareEntry, TimerEntry, parse
+from mechdesign.decision.entries import (
+    AttestEntry,
+    CarryEntry,
+    CoinEntry,
+    Kind,
+    SealEntry,
+    ShareEntry,
+    TimerEntry,
+    parse,
+)
 from mechdesign.decision.membership import committee_of
 from mechdesign.decision.offence import Offence, Signed, encode_proof
 from mechdesign.decision.proposal import Proposal, Seal, session_id
@@ -34,8 +44,9 @@ from mechdesign.kernel.crypto import MemberId, SignatureScheme
 from mechdesign.kernel.errors import VerificationError
 from mechdesign.kernel.wire import Value
 
-__all__ = ["CHECKS", "early_share", "false_dealing", "false_share", "garbage"]
+__all__ = ["CHECKS", "early_share", "false_ballot_share", "false_dealing", "false_share", "garbage"]
 
+_BEFORE_OPENING = ("gathering", "sealing", "tossing")
 
 # Making
 
@@ -52,6 +63,11 @@ def false_dealing(founding: Entry, dealt: Entry) -> bytes:
 def false_share(founding: Entry, shared: Entry, dealt: Sequence[Entry]) -> bytes:
     """The proof that a SHARE opens just these dealings, and wrongly."""
     return encode_proof(Offence.FALSE_SHARE, _signed([founding, shared, *dealt]))
+
+
+def false_ballot_share(founding: Entry, shared: Entry, ballots: Sequence[bytes]) -> bytes:
+    """The same of a SHARE that opens the dealings in just these ballots."""
+    return encode_proof(Offence.FALSE_SHARE, _signed([founding, shared]), tuple(ballots))
 
 
 def garbage(founding: Entry, place: int, shared: Sequence[Entry], dealt: Sequence[Entry]) -> bytes:
@@ -113,6 +129,22 @@ class _Case:
             raise VerificationError("evidence", "there are no dealings in the proof")
         return found
 
+    def ballots(self, terms: Value) -> list[tuple[Context, Dealing]]:
+        """The dealings in the ballots that a proof carries; a share names the very dealings that it opens."""
+        found: list[tuple[Context, Dealing]] = []
+        for data in terms if isinstance(terms, tuple) else ():
+            ballot = Ballot.parse(data) if isinstance(data, bytes) else None
+            if ballot is None or ballot.content is None or ballot.session != self.session:
+                raise VerificationError("evidence", "what should be a sealed ballot of this session is none")
+            dealing = parse_dealing(ballot.content, self.committee, self.proposal.report_bytes)
+            if dealing is None:
+                raise VerificationError("evidence", "a ballot holds no dealing")
+            place = self.roster.digest, self.roster.epoch, self.session, ballot.step, Purpose.REPORT
+            found.append((Context(*place, ballot.key), dealing))
+        if not 1 <= len(found) <= DEALINGS_MAX or any(context.step != found[0][0].step for context, _ in found):
+            raise VerificationError("evidence", "there are no ballots in the proof, or of different steps")
+        return found
+
     def share(self, submission: Submission, context: Context) -> Share:
         """The share in a SHARE of the step of these dealings."""
         said = parse(submission.kind, submission.data)
@@ -134,7 +166,8 @@ def _check_dealing(signed: Sequence[Signed], terms: Value, roster: Roster, schem
 def _check_share(signed: Sequence[Signed], terms: Value, roster: Roster, scheme: SignatureScheme) -> MemberId:
     case = _Case.open(roster, signed[0][0])
     accused = signed[1][0]
-    dealings = case.valid([submission for submission, _ in signed[2:]])
+    dealt = [submission for submission, _ in signed[2:]]
+    dealings = case.valid(dealt) if dealt else case.ballots(terms)
     share = case.share(accused, dealings[0][0])
     if not proves_false_share(case.committee, accused.sender, dealings, share):
         raise VerificationError("evidence", "the share is right, or a share of something else")
@@ -184,10 +217,10 @@ def _was_open(submission: Submission, share: ShareEntry) -> bool:
     """Whether an entry counts only before the close of the phase that the share opens."""
     said = parse(submission.kind, submission.data)
     match said:
-        case SealEntry() | CoinEntry():
+        case SealEntry() | CoinEntry() | CarryEntry():
             return (said.session, said.step) == (share.session, share.step)
         case TimerEntry(phase=phase):
-            return (said.session, said.step) == (share.session, share.step) and phase in ("sealing", "tossing")
+            return (said.session, said.step) == (share.session, share.step) and phase in _BEFORE_OPENING
     return False
 
 

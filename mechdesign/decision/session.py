@@ -9,12 +9,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from mechdesign.decision.ask import Accusation, Ask, Waits, waits_for
+from mechdesign.decision.ballots.gathering import Gathering
 from mechdesign.decision.certificate import Entry
+from mechdesign.decision.custody.receipts import ReceiptEntry
 from mechdesign.decision.dealt import SealedAsk, Tossing
 from mechdesign.decision.docket import Docket
+from mechdesign.decision.enrolment import Enrolment
 from mechdesign.decision.entries import (
     STEPS_MAX,
     AttestEntry,
+    CarryEntry,
     CoinEntry,
     DeclineEntry,
     EnrolEntry,
@@ -40,25 +44,25 @@ from mechdesign.decision.messages import (
     Defaulted,
     Enrolled,
     PhaseChanged,
-    Proposed,
     Request,
     Toss,
 )
 from mechdesign.decision.offence import Offence
+from mechdesign.decision.outcome import Outcome
 from mechdesign.decision.phases import ENDED, PHASES, Cause, Phase, follow
-from mechdesign.decision.proposal import Proposal, Sanction, session_id
-from mechdesign.decision.sealing.threshold import verify_dealing
+from mechdesign.decision.proposal import Sanction
+from mechdesign.decision.sealing.threshold import Purpose, verify_dealing
 from mechdesign.decision.setting import Check, Setting
 from mechdesign.decision.steps import open_step
 from mechdesign.decision.tally import Tally
+from mechdesign.decision.vault import Vault
 from mechdesign.group.roster import Roster
-from mechdesign.kernel.crypto import MemberId
+from mechdesign.kernel.crypto import MemberId, SignatureScheme
 from mechdesign.kernel.errors import LocalProtocolError
-from mechdesign.kernel.wire import DIGEST_BYTES
 
 __all__ = ["Session"]
 
-_STEPS = frozenset({Phase.SEALING, Phase.OPENING, Phase.ASKING, Phase.TOSSING})
+_STEPS = frozenset({Phase.GATHERING, Phase.SEALING, Phase.OPENING, Phase.ASKING, Phase.TOSSING})
 
 
 class Session:
@@ -72,63 +76,53 @@ class Session:
         setting: all of the above, for the steps.
         phase: where it stands.
         step: the current ask, or the last one.
-        players: who takes part, in roster order; empty until enrolment closes.
+        players: who takes part, in the order of the roster or of the roll; empty until that is known.
+        named: the players with their names.
+        enrolment: what members said to the proposal.
         left: members that cannot attest because they have not the code, in log order.
         convicted: players under sanction, with the offence.
         defaulted: who did not open a seal, in log order without repeats.
         ask: the current ask or toss, or the last one.
         coins: the coins that have fallen, in their order.
+        reports: those to the last ask that closed, in the order of the players.
         waiting: the event that the session core has yet to answer.
-        statement: what a member that computed the same attests; None before the freeze.
     """
 
-    def __init__(self, roster: Roster, proposal: Proposal, founding: Entry, check: Check = verify_dealing) -> None:
-        sent = founding.submission
-        self.roster = roster
-        self.proposal = proposal
-        self.proposer = founding.sender
-        self.id = session_id(roster, founding.sender, sent.sequence, sent.data)
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.roster = setting.roster
+        self.proposal = setting.proposal
+        self.proposer = setting.founding.sender
+        self.id = setting.session
         self.phase = Phase.ENROLLING
         self.step = 0
         self.players: tuple[MemberId, ...] = ()
-        self.left: dict[MemberId, None] = {}
-        self.setting = Setting(roster, proposal, self.id, founding, check)
+        self.named: tuple[tuple[MemberId, str], ...] = ()
+        self.enrolment = Enrolment(self.setting)
+        self.left = self.enrolment.left
         self._docket = Docket(self.setting)
         self.convicted = self._docket.convicted
         self.defaulted = self._docket.defaulted
-        self.ask: Ask | SealedAsk | Tossing | None = None
+        self.ask: Ask | SealedAsk | Tossing | Gathering | None = None
         self.coins: list[bytes] = []
         self.waiting: Enrolled | Answers | CoinReady | None = None
-        self.statement: AttestEntry | None = None
-        self._answers: dict[MemberId, bool] = {}
         self._timers: dict[MemberId, None] = {}
-        self._tally = Tally(roster)
-        self._computed: Attest | None = None
+        self._tally = Tally(self.roster)
+        self._outcome = Outcome(self._tally)
         self._ledger: Ledger | None = None
-        self._reports: tuple[tuple[MemberId, bytes], ...] = ()
+        self.reports: tuple[tuple[MemberId, bytes], ...] = ()
         self._inputs = Inputs(self.id)
-        self._inputs.add(founding)
+        self._inputs.add(setting.founding)
 
     @classmethod
-    def found(cls, roster: Roster, entry: Entry, check: Check = verify_dealing) -> "Session | None":
-        """The session that a PROPOSE entry founds, or None if its proposal is not valid here. Never raises.
-
-        Args:
-            roster: the group's.
-            entry: the entry.
-            check: how dealings are checked; another function than the default must give the same answers.
-        """
-        proposal = Proposal.parse(entry.submission.data)
-        if proposal is None or proposal.fault(roster) is not None or roster.place(entry.sender) is None:
-            return None
-        return cls(roster, proposal, entry, check)
+    def found(
+        cls, roster: Roster, entry: Entry, check: Check = verify_dealing, scheme: SignatureScheme | None = None
+    ) -> "Session | None":
+        """The session that a PROPOSE entry founds, or None; see :meth:`Setting.found`."""
+        setting = Setting.found(roster, entry, check, scheme)
+        return cls(setting) if setting is not None else None
 
     # What can be asked of it
-
-    def proposed(self, me: MemberId | None) -> Proposed:
-        """The event that announces the session to the member ``me``."""
-        members = self._named(self.proposal.asked)
-        return Proposed(self.id, self.proposer, self.proposal, members, me in self.proposal.asked)
 
     @property
     def ended(self) -> bool:
@@ -149,9 +143,9 @@ class Session:
         return PhaseChanged(self.id, self.phase, self.step, min(waits.heard, waits.needed), waits.needed, missing)
 
     @property
-    def reports(self) -> tuple[tuple[MemberId, bytes], ...]:
-        """The reports to the last ask that closed or is open, in roster order."""
-        return self._reports
+    def statement(self) -> AttestEntry | None:
+        """What a member that computed the same attests; None before the freeze."""
+        return self._outcome.statement
 
     @property
     def counted(self) -> int:
@@ -179,32 +173,31 @@ class Session:
             case TimerEntry():
                 counts = self._time(entry.sender, said)
             case EnrolEntry() | DeclineEntry():
-                counts = self._enrol(entry.sender, said)
-            case SealEntry() | ReportEntry() | OpenEntry() | ShareEntry() | CoinEntry() if self.ask:
+                stage = self.phase is Phase.ENROLLING, entry.sender in self._tally.said
+                counts = self.enrolment.take(entry.sender, said, *stage)
+            case SealEntry() | ReportEntry() | OpenEntry() | ShareEntry() | CoinEntry() | CarryEntry() if self.ask:
                 accused = self.ask.take(self.phase, entry, said)
                 counts = accused is not None
+            case ReceiptEntry():
+                counts = self.enrolment.cover.take(entry.sender, said)
             case AttestEntry():
-                counts = self._attest(entry, said)
+                counts = self._outcome.attest(entry, said, self.left)
             case _:
                 counts = False
         if not counts:
             return []
         self._inputs.add(entry)
         events: list[DecisionEvent] = [] if isinstance(said, TimerEntry) else [self.progress]
-        for accusation in accused or ():
-            events += self._convict(*accusation)
-        for accusation in self._docket.wrong(self._tally):
-            events += self._convict(*accusation)
-        for member in self._docket.premature(self.ask, self.phase, said):
-            if self.sanctions(member):
-                events += self._sanction(member, Offence.EARLY_SHARE.value)
+        events += self._convict([*(accused or ()), *self._docket.wrong(self._tally)])
+        early = filter(self.sanctions, self._docket.premature(self.ask, self.phase, said))
+        events += self._sanction([(member, Offence.EARLY_SHARE.value) for member in early])
         return events + self._advance()
 
     def punish(self, entry: Entry, member: MemberId, offence: str) -> list[DecisionEvent]:
         """Apply the sanction for evidence that was ordered as ``entry`` and holds; see :meth:`sanctions`."""
         self._answered_all()
         self._inputs.add(entry)
-        return self._sanction(member, offence)
+        return self._sanction([(member, offence)])
 
     def answer(self, said: Request | Toss | Attest) -> list[DecisionEvent]:
         """Take the session core's answer to :attr:`waiting`.
@@ -214,8 +207,13 @@ class Session:
         """
         if self.waiting is None:
             raise LocalProtocolError("the session core answers what was not asked")
+        if isinstance(self.ask, Gathering) and isinstance(self.waiting, Enrolled) and not isinstance(said, Attest):
+            return self._reported(said)
         at = self.waiting.position
-        cause = self._compute(said, at) if isinstance(said, Attest) else self._step(said)
+        if isinstance(said, Attest):
+            assert self._ledger is not None
+            self._outcome.compute(said, at, self._inputs, self._ledger)
+        cause = Cause.COMPUTED if isinstance(said, Attest) else self._step(said)
         self.phase = follow(self.phase, cause)
         self.waiting = None
         self._timers = {}
@@ -223,9 +221,7 @@ class Session:
 
     def _answered_all(self) -> None:
         if self.waiting is not None:
-            raise LocalProtocolError(
-                "the session core must answer Enrolled, Answers and CoinReady before the next entry"
-            )
+            raise LocalProtocolError("the session core must answer what asks it before the next entry")
 
     # Rules of single entries: True if it counts
 
@@ -235,28 +231,13 @@ class Session:
         self._timers[sender] = None
         return True
 
-    def _enrol(self, sender: MemberId, said: EnrolEntry | DeclineEntry) -> bool:
-        leaves = isinstance(said, DeclineEntry) and not said.follows
-        if self.phase is Phase.ENROLLING and sender in self.proposal.asked and sender not in self._answers:
-            self._answers[sender] = isinstance(said, EnrolEntry)
-        elif not leaves or sender in self.left or sender in self._tally.said or self._answers.get(sender):
-            return False
-        if leaves:
-            self.left[sender] = None
-        return True
-
-    def _attest(self, entry: Entry, said: AttestEntry) -> bool:
-        if self.statement is None or said.position != self.statement.position or entry.sender in self.left:
-            return False
-        return self._tally.add(entry, said)
-
     # What closes
 
     def _waits(self) -> Waits:
         """What the current phase waits for."""
         if self.phase is Phase.ENROLLING:
-            return waits_for(self.proposal.asked, self._answers)
-        followers = tuple(member for member in self.roster.ids if member not in self.left)
+            return waits_for(self.proposal.asked, self.enrolment.heard)
+        followers = self.enrolment.followers
         if self.phase in _STEPS and self.ask:
             return self.ask.waits(self.phase, followers)
         return waits_for(followers, self._tally.said)
@@ -266,7 +247,7 @@ class Session:
         events: list[DecisionEvent] = []
         while not self.ended and self.waiting is None:
             waits = self._waits()
-            out = not waits.missing or len(self._timers) >= self.roster.q
+            out = waits.nobody or len(self._timers) >= self.roster.q
             over = waits.heard >= waits.needed or out
             if self.phase is Phase.ATTESTING:
                 if over and self._tally.certified is not None:
@@ -282,39 +263,46 @@ class Session:
         return events
 
     def _close_enrolment(self) -> list[DecisionEvent]:
-        self.players = tuple(member for member in self.proposal.asked if self._answers.get(member))
-        silent = tuple(member for member in self.proposal.asked if member not in self._answers)
-        followers = self.roster.n - len(self.left)
-        if len(self.players) < self.proposal.players_min:
-            reason = f"{len(self.players)} of at least {self.proposal.players_min} players enrolled"
-            return self._abort(Cause.TOO_FEW, reason, silent)
-        if followers < self.roster.q:
-            reason = f"{followers} members have the code, and a quorum is {self.roster.q}"
-            return self._abort(Cause.TOO_FEW, reason, silent)
-        names = tuple(map(self.roster.name, self.players))
-        self._ledger = Ledger(names, self.proposal.deposit, self.proposal.decimals)
-        self.waiting = Enrolled(self.id, self._named(self.players), self._inputs.position)
+        if reason := self.enrolment.obstacle:
+            return self._abort(Cause.TOO_FEW, reason, self.enrolment.silent)
+        if not self.proposal.rolled:
+            return self._begin(self.enrolment.enrolled)
+        self.ask = Gathering(0, Vault(self.setting, 0, Purpose.REPORT))
+        self.phase = follow(self.phase, Cause.ROLL)
+        self._timers = {}
+        return [self.progress]
+
+    def _begin(self, players: tuple[MemberId, ...]) -> list[DecisionEvent]:
+        """The players are known: the mechanism can start."""
+        names = self.ask.names if isinstance(self.ask, Gathering) else {}
+        self.players = players
+        self.named = tuple((player, names.get(player) or self.roster.name(player)) for player in players)
+        self._ledger = Ledger(tuple(name for _, name in self.named), self.proposal.deposit, self.proposal.decimals)
+        self.waiting = Enrolled(self.id, self.named, self._inputs.position)
         return [self.waiting]
 
     def _lock(self) -> list[DecisionEvent]:
         assert self.ask is not None
         if not self.ask.lock():
             return self._abort(Cause.NO_COIN, "too few members dealt validly for a coin")
-        self.phase = follow(self.phase, Cause.DEALT if isinstance(self.ask, Tossing) else Cause.SEALS_IN)
+        kinds = {Tossing: Cause.DEALT, Gathering: Cause.BALLOTS_IN}
+        self.phase = follow(self.phase, kinds.get(type(self.ask), Cause.SEALS_IN))
         self._timers = {}
         return [self.progress]
 
     def _close_ask(self) -> list[DecisionEvent]:
         assert self.ask is not None
-        assert self._ledger is not None
         waits = self._waits()
         accused = self.ask.close()
         if accused is None:
             reason = f"{waits.heard} of {waits.needed} members' shares are there, which does not open what was sealed"
             return self._abort(Cause.UNOPENED, reason, waits.missing)
-        events = [event for accusation in accused for event in self._convict(*accusation)]
+        events = self._convict(accused)
         if self.ended:
             return events
+        if isinstance(self.ask, Gathering):
+            return self._close_gathering(self.ask)
+        assert self._ledger is not None
         inputs = self._inputs.position, self._inputs.digest, self._ledger.balances
         if isinstance(self.ask, Tossing):
             self.coins.append(self.ask.coin)
@@ -322,12 +310,20 @@ class Session:
             return [*events, self.waiting]
         unopened = self.ask.unopened if isinstance(self.ask, Ask) else ()
         self.defaulted.update(dict.fromkeys(unopened))
-        self._reports = self.ask.answers
-        self.waiting = Answers(self.id, self.step, self._reports, *inputs)
+        self.reports = self.ask.answers
+        self.waiting = Answers(self.id, self.step, self.reports, *inputs)
         return [*events, *(Defaulted(self.id, self.step, member) for member in unopened), self.waiting]
+
+    def _close_gathering(self, ask: Gathering) -> list[DecisionEvent]:
+        self.reports = ask.answers
+        if len(self.reports) < self.proposal.players_min:
+            reason = f"{len(self.reports)} of at least {self.proposal.players_min} participants gave a report"
+            return self._abort(Cause.TOO_FEW, reason)
+        return self._begin(tuple(member for member, _ in self.reports))
 
     _close: dict[Phase, Callable[["Session"], list[DecisionEvent]]] = {  # noqa: RUF012 - a table, never written to
         Phase.ENROLLING: _close_enrolment,
+        Phase.GATHERING: _lock,
         Phase.SEALING: _lock,
         Phase.TOSSING: _lock,
         Phase.OPENING: _close_ask,
@@ -335,6 +331,15 @@ class Session:
     }
 
     # What the session core answers
+
+    def _reported(self, said: Request | Toss) -> list[DecisionEvent]:
+        """Answer the one ask of a session with a roll: the reports were in before the players were known."""
+        if not isinstance(said, Request) or (said.step, said.of) != (0, self.players):
+            raise LocalProtocolError("a session with a roll asks all participants first, and once")
+        assert self._ledger is not None
+        inputs = self._inputs.position, self._inputs.digest, self._ledger.balances
+        self.waiting = Answers(self.id, 0, self.reports, *inputs)
+        return [self.waiting]
 
     def _step(self, said: Request | Toss) -> Cause:
         step = 0 if self.ask is None else self.step + 1
@@ -346,46 +351,42 @@ class Session:
         self.ask, cause = open_step(self.setting, said)
         return cause
 
-    def _compute(self, said: Attest, position: int) -> Cause:
-        if len(said.digest) != DIGEST_BYTES or (said.verdict is Verdict.FAILED and said.flows):
-            raise LocalProtocolError("an outcome has a digest of 32 bytes, and a failed one no flows")
-        assert self._ledger is not None
-        self._ledger.check(said.flows)
-        self._computed = said
-        self.statement = AttestEntry(self.id, position, self._inputs.digest, said.verdict, said.digest)
-        self._inputs.frozen = True
-        return Cause.COMPUTED
-
     # How it ends
 
-    def _convict(self, member: MemberId, offence: Offence, proof: bytes) -> list[DecisionEvent]:
-        concerned = (self.id,) if self.sanctions(member) else ()
-        convicted = Convicted(member, offence.value, proof, concerned)
-        return [convicted, *(self._sanction(member, offence.value) if concerned else ())]
+    def _convict(self, accused: Sequence[Accusation]) -> list[DecisionEvent]:
+        events: list[DecisionEvent] = []
+        concerned: list[tuple[MemberId, str]] = []
+        for member, offence, proof in accused:
+            here = self.sanctions(member) and member not in dict(concerned)
+            concerned += [(member, offence.value)] if here else []
+            events.append(Convicted(member, offence.value, proof, (self.id,) if here else ()))
+        return events + self._sanction(concerned)
 
-    def _sanction(self, member: MemberId, offence: str) -> list[DecisionEvent]:
-        self.convicted[member] = offence
-        if Sanction.ABORT not in self.proposal.sanctions or self.statement is not None:
+    def _sanction(self, convicts: Sequence[tuple[MemberId, str]]) -> list[DecisionEvent]:
+        """Whoever was convicted at one position pays together, before the session ends for it, if it does."""
+        self.convicted.update(convicts)
+        if not convicts or Sanction.ABORT not in self.proposal.sanctions or self.statement is not None:
             return []
-        return self._abort(Cause.SANCTION, f"{self.roster.name(member)} was convicted of {offence}")
+        names = " and ".join(f"{self.roster.name(member)} was convicted of {offence}" for member, offence in convicts)
+        return self._abort(Cause.SANCTION, names)
 
     def _abort(self, cause: Cause, reason: str, missing: tuple[MemberId, ...] = ()) -> list[DecisionEvent]:
         last = self.progress
         self.phase = follow(self.phase, cause)
         flows = self._ledger.close(self._docket.forfeited(self.players)) if self._ledger else ()
-        return [self._at_end(last), Aborted(self.id, reason, missing, flows)]
+        transcript = self._inputs.record(self.roster).encoded
+        return [self._at_end(last), Aborted(self.id, reason, missing, flows, transcript)]
 
     def _decide(self) -> list[DecisionEvent]:
-        certificate, computed, ledger = self._tally.certificate, self._computed, self._ledger
+        certificate, ledger = self._tally.certificate, self._ledger
         assert certificate is not None
-        assert computed is not None
         assert ledger is not None
         last = self.progress
         settled = certificate.verdict is Verdict.SETTLED
         self.phase = follow(self.phase, Cause.CERTIFIED if settled else Cause.FAILED)
         agrees = certificate.statement == self.statement
         if agrees:
-            ledger.book(computed.flows)
+            ledger.book(self._outcome.flows)
         flows = ledger.close(self._docket.forfeited(self.players))
         early = self._docket.proofs(certificate, self._inputs.entries)
         transcript = self._inputs.record(self.roster).encoded
@@ -394,6 +395,3 @@ class Session:
 
     def _at_end(self, last: PhaseChanged) -> PhaseChanged:
         return PhaseChanged(self.id, self.phase, self.step, last.heard, last.asked, last.missing)
-
-    def _named(self, members: tuple[MemberId, ...]) -> tuple[tuple[MemberId, str], ...]:
-        return tuple((member, self.roster.name(member)) for member in members)

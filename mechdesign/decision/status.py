@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from mechdesign.decision.session import Session
 from mechdesign.kernel.machine import Instant
 
-__all__ = ["SessionStatus"]
+__all__ = ["SessionStatus", "describe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class SessionStatus:
         asked: how many it waits for.
         missing: names of the others, in roster order.
         since: when this member's own log entered the phase.
+        delays: whether a change of the members waits for it to end.
     """
 
     session: bytes
@@ -30,3 +32,12 @@ class SessionStatus:
     asked: int
     missing: tuple[str, ...]
     since: Instant
+    delays: bool = False
+
+
+def describe(session: Session, since: Instant, closing: bool) -> SessionStatus:
+    """The view of a session whose phase was entered at ``since``, while a change of the members waits or not."""
+    seen, proposal = session.progress, session.proposal
+    missing = tuple(session.roster.name(member) for member in seen.missing)
+    name = f"{proposal.mechanism}/{proposal.version}"
+    return SessionStatus(session.id, name, seen.phase, seen.step, seen.heard, seen.asked, missing, since, closing)

@@ -6,10 +6,12 @@ its inputs and the quorum's signatures. Deposits follow from the entries too; th
 signed by their senders, but nobody signs that the list of them is complete.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Protocol, TypeAlias
 
+from mechdesign.decision.ballots.notice import announce
 from mechdesign.decision.certificate import Certificate, Entry
 from mechdesign.decision.entries import EvidenceEntry, Kind, Verdict, parse
 from mechdesign.decision.messages import (
@@ -25,17 +27,17 @@ from mechdesign.decision.messages import (
     Request,
     Toss,
 )
+from mechdesign.decision.passing import Passing, forgetful, read_passing
 from mechdesign.decision.policing import group_offence, verify_evidence
 from mechdesign.decision.proposal import Proposal
-from mechdesign.decision.record import Record
 from mechdesign.decision.session import Session
 from mechdesign.group.block import check_inclusion
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import MemberId, SignatureScheme
-from mechdesign.kernel.errors import MechdesignError, VerificationError
+from mechdesign.kernel.errors import MechdesignError, VerificationError, WireError
 from mechdesign.kernel.flow import Flow
 
-__all__ = ["AuditReport", "Recomputation", "Recompute", "audit", "verify_evidence"]
+__all__ = ["AuditReport", "Recomputation", "Recompute", "audit", "audit_stream", "verify_evidence"]
 
 
 class Recomputation(Protocol):
@@ -69,15 +71,19 @@ class AuditReport:
         session: the session's identifier.
         proposer: who proposed.
         proposal: the terms.
-        players: who took part, identifiers and names in roster order.
-        verdict: settled, or failed.
-        digest: what the quorum signed.
-        certificate: the signatures.
+        players: who took part, identifiers and names, in the order of the roster or of the roll.
+        verdict: settled or failed; None where the session aborted.
+        aborted: why it aborted, else empty. Nobody signs that the entries of an aborted session are all there are.
+        digest: what the quorum signed; empty where the session aborted.
+        certificate: the signatures; None where the session aborted.
         reports: the reports to the last ask, in roster order.
         coins: the coins that fell, in their order.
+        received: what the custodian received, by player's name.
         flows: everything booked.
+        position: of the last entry of the inputs in the group's log.
         defaulted: who did not open a seal.
         convicted: who was convicted, and of what.
+        entries: how many entries there are, every one signed by its sender and counted.
     """
 
     roster: Roster
@@ -87,14 +93,18 @@ class AuditReport:
     proposer: MemberId
     proposal: Proposal
     players: tuple[tuple[MemberId, str], ...]
-    verdict: Verdict
+    verdict: Verdict | None
+    aborted: str
     digest: bytes
-    certificate: Certificate
+    certificate: Certificate | None
     reports: tuple[tuple[MemberId, bytes], ...]
     coins: tuple[bytes, ...]
+    received: tuple[tuple[str, Fraction], ...]
     flows: tuple[Flow, ...]
+    position: int
     defaulted: tuple[MemberId, ...]
     convicted: tuple[tuple[MemberId, str], ...]
+    entries: int
 
 
 def audit(data: bytes, scheme: SignatureScheme, recompute: Recompute, roster: Roster | None = None) -> AuditReport:
@@ -109,44 +119,73 @@ def audit(data: bytes, scheme: SignatureScheme, recompute: Recompute, roster: Ro
     Raises:
         VerificationError: the first check that failed, and whose signature is on what failed.
     """
-    record = Record.parse(data)
-    if roster is not None and roster.encoded != record.roster.encoded:
-        known = roster.digest.hex()[:16]
-        raise VerificationError("roster", f"the transcript is of roster {record.roster.digest.hex()[:16]}, not {known}")
-    for entry in (*record.frozen, *record.later):
-        if not check_inclusion(record.roster, scheme, entry.submission, entry.inclusion):
-            name = record.roster.name(entry.sender)
-            raise VerificationError(
-                "inclusion", f"an entry said to be of {name} bears no valid signature of {name}", name
-            )
-    return _Audit(record, scheme, recompute).report(data, roster is not None)
+    return audit_stream([data], scheme, recompute, roster)
+
+
+def audit_stream(
+    chunks: Iterable[bytes], scheme: SignatureScheme, recompute: Recompute, roster: Roster | None = None
+) -> AuditReport:
+    """The same for a transcript of any length: each entry is checked, used and forgotten as it comes.
+
+    Args:
+        chunks: the transcript's bytes, cut anywhere.
+        scheme: how signatures are checked.
+        recompute: makes the computation that the proposal names.
+        roster: the roster that the caller trusts, if it has one.
+
+    Raises:
+        VerificationError: the first check that failed, and whose signature is on what failed.
+    """
+    try:
+        passing = read_passing(chunks)
+        if roster is not None and roster.encoded != passing.roster.encoded:
+            known, found = roster.digest.hex()[:16], passing.roster.digest.hex()[:16]
+            raise VerificationError("roster", f"the transcript is of roster {found}, not {known}")
+        return _Audit(passing, scheme, recompute).report(roster is not None)
+    except WireError as error:
+        raise VerificationError("format", f"not a transcript: {error}") from error
 
 
 class _Audit:
-    """One run of the session's state machine over a record whose signatures hold."""
+    """One run of the session's state machine over entries as they come."""
 
-    def __init__(self, record: Record, scheme: SignatureScheme, recompute: Recompute) -> None:
-        founding = record.frozen[0] if record.frozen else None
+    def __init__(self, passing: Passing, scheme: SignatureScheme, recompute: Recompute) -> None:
+        self._roster = passing.roster
+        self._scheme = scheme
+        entries = iter(passing.entries)
+        founding, _ = next(entries, (None, False))
         session = None
         if founding is not None and founding.submission.kind == Kind.PROPOSE:
-            session = Session.found(record.roster, founding)
-        if session is None:
+            self._check(founding)
+            session = Session.found(passing.roster, founding, scheme=scheme)
+        if session is None or founding is None:
             raise VerificationError("proposal", "the transcript does not begin with a valid proposal")
+        self._inputs = forgetful(session)
         self._session = session
-        self._scheme = scheme
         self._convicted: list[tuple[MemberId, str]] = []
-        self._last: DecisionEvent | None = None
+        self._end: Decided | Aborted | None = None
+        self.position = founding.position
+        self._misplaced = False
+        self._recompute = recompute
+        self._computation: Recomputation | None = None
         try:
-            self._computation = recompute(session.proposed(None))
-            self._run(record)
-        except VerificationError:
+            for entry, later in entries:
+                self._check(entry)
+                behind = self._inputs.frozen
+                self._take(entry)
+                self._misplaced |= later != behind
+                self.position = self.position if later else entry.position
+        except (VerificationError, WireError):
             raise
         except MechdesignError as error:
             raise VerificationError("code", f"the session cannot be computed again here: {error}") from error
 
-    def _run(self, record: Record) -> None:
-        for entry in (*record.frozen[1:], *record.later):
-            self._take(entry)
+    def _check(self, entry: Entry) -> None:
+        if not check_inclusion(self._roster, self._scheme, entry.submission, entry.inclusion):
+            name = self._roster.name(entry.sender)
+            raise VerificationError(
+                "inclusion", f"an entry said to be of {name} bears no valid signature of {name}", name
+            )
 
     def _take(self, entry: Entry) -> None:
         session, name = self._session, self._session.roster.name(entry.sender)
@@ -167,29 +206,36 @@ class _Audit:
 
     def _see(self, events: list[DecisionEvent]) -> None:
         for event in events:
-            self._last = event
-            if isinstance(event, Convicted):
+            if isinstance(event, Decided | Aborted):
+                self._end = event
+            elif isinstance(event, Convicted):
                 self._convicted.append((event.member, event.offence))
-        if isinstance(waiting := self._session.waiting, Enrolled):
-            self._see(self._session.answer(self._computation.enrolled(waiting)))
-        elif isinstance(waiting, Answers):
-            self._see(self._session.answer(self._computation.answered(waiting)))
-        elif isinstance(waiting, CoinReady):
-            self._see(self._session.answer(self._computation.tossed(waiting)))
+        if (waiting := self._session.waiting) is not None:
+            self._see(self._session.answer(self._react(waiting)))
 
-    def report(self, data: bytes, authentic: bool) -> AuditReport:
+    def _react(self, waiting: Enrolled | Answers | CoinReady) -> Request | Toss | Attest:
+        # Whoever has not the code can still check a session that aborted before it came to that.
+        if self._computation is None:
+            self._computation = self._recompute(announce(self._session.setting, None))
+        match waiting:
+            case Enrolled():
+                return self._computation.enrolled(waiting)
+            case Answers():
+                return self._computation.answered(waiting)
+            case CoinReady():
+                return self._computation.tossed(waiting)
+
+    def report(self, authentic: bool) -> AuditReport:
         """What holds, once everything does."""
-        session, decided = self._session, self._last
-        if isinstance(decided, Aborted):
-            raise VerificationError("certificate", f"the session aborted: {decided.reason}")
-        if not isinstance(decided, Decided):
+        session, decided = self._session, self._end
+        if decided is None:
             need = session.roster.q
             raise VerificationError("certificate", f"the transcript ends before {need} members signed one outcome")
-        if not decided.agrees:
+        if isinstance(decided, Decided) and not decided.agrees:
             signers = ", ".join(map(session.roster.name, decided.certificate.signers))
             raise VerificationError("outcome", f"computed again, the outcome is not the one that {signers} signed")
-        # The members' own bytes again: another spelling, or an entry on the wrong side of the freeze, is not theirs.
-        if decided.transcript != data:
+        # The members' own bytes again: an entry on the wrong side of the freeze is not where they wrote it.
+        if self._misplaced:
             raise VerificationError("format", "the transcript has another, canonical form")
         return AuditReport(
             roster=session.roster,
@@ -198,13 +244,17 @@ class _Audit:
             session=session.id,
             proposer=session.proposer,
             proposal=session.proposal,
-            players=tuple((member, session.roster.name(member)) for member in session.players),
-            verdict=decided.verdict,
-            digest=decided.digest,
-            certificate=decided.certificate,
+            players=session.named,
+            verdict=decided.verdict if isinstance(decided, Decided) else None,
+            aborted=decided.reason if isinstance(decided, Aborted) else "",
+            digest=decided.digest if isinstance(decided, Decided) else b"",
+            certificate=decided.certificate if isinstance(decided, Decided) else None,
             reports=session.reports,
             coins=tuple(session.coins),
+            received=session.enrolment.cover.named,
             flows=decided.flows,
+            position=self.position,
             defaulted=tuple(session.defaulted),
             convicted=tuple(self._convicted),
+            entries=self._inputs.counted,
         )

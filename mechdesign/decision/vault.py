@@ -5,6 +5,7 @@ them at once. The first t that hold open everything; nothing more is checked aft
 matter of the log, so all members open at one position and to the same bytes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mechdesign.decision.certificate import Entry
@@ -64,10 +65,14 @@ class Vault:
         return True
 
     def lock(self) -> None:
-        """Fix what is to be opened."""
+        """Fix what is to be opened: every valid dealing, in roster order of dealers."""
         ids = [member for member in self.setting.roster.ids if member in self.dealt]
         contexts = [self.setting.context(self.step, self.purpose, dealer) for dealer in ids]
-        self.locked = tuple((context, self.dealt[context.dealer][0]) for context in contexts)
+        self.fix([(context, self.dealt[context.dealer][0]) for context in contexts])
+
+    def fix(self, dealings: Sequence[tuple[Context, Dealing]]) -> None:
+        """Open these valid dealings, in this order, and nothing else."""
+        self.locked = tuple(dealings)
         if self.locked:
             committee = self.setting.committee
             self._opens = target_digest(targets(committee, committee.members[0], self.locked))

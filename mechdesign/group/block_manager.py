@@ -68,6 +68,10 @@ class BlockManager:
     def __contains__(self, digest: bytes) -> bool:
         return digest in self._parked
 
+    def parked(self) -> Iterator[Block]:
+        """Every parked block, in the order of arrival."""
+        return iter(self._parked.values())
+
     def get(self, digest: bytes) -> Block | None:
         """The parked block of that digest."""
         return self._parked.get(digest)

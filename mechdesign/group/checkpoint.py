@@ -56,6 +56,11 @@ class Count:
     base: int
     above: bytes
 
+    def has(self, number: int) -> bool:
+        """Whether a number is counted."""
+        bit = number - self.base - 1
+        return number < self.base or (bit >= 0 and bool(int.from_bytes(self.above, "big") >> bit & 1))
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:

@@ -143,8 +143,10 @@ class Committer:
                     certified.append(leader)
         for leader in certified:
             self._certify(leader, mine)
-        if certified:
-            self._certifies[block.digest] = tuple(certified)
+        # What a late block says of slots that are decided is of no use.
+        certifies = tuple(leader for leader in certified if leader.round >= self._next_round)
+        if certifies:
+            self._certifies[block.digest] = certifies
 
     def _blame(self, slot: Slot, mine: int) -> None:
         mask = self._blames.get(slot, 0) | mine
@@ -244,6 +246,8 @@ class Committer:
         for author in range(self._roster.n):
             self._committed.pop((round_ - self._roster.depth, author), None)
             self._blames.pop((round_, author), None)
+            # Slots that were decided before the rest of their round were looked at again with it.
+            self._verdicts.pop((round_, author), None)
             for twin in self._dag.slot(round_, author):
                 self._certs.pop(twin.digest, None)
         for block in [twin for a in range(self._roster.n) for twin in self._dag.slot(round_ + 1, a)]:

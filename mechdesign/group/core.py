@@ -19,7 +19,7 @@ from mechdesign.group.committer import CommitRule
 from mechdesign.group.gate import Gate
 from mechdesign.group.keeping import Keeping
 from mechdesign.group.linearizer import Conflict
-from mechdesign.group.messages import Append, Broadcast, GroupEffect
+from mechdesign.group.messages import Append, Broadcast, Delivered, GroupEffect
 from mechdesign.group.ordering import Ordered, Ordering
 from mechdesign.group.outbox import Outbox
 from mechdesign.group.pacing import Pacing
@@ -27,9 +27,10 @@ from mechdesign.group.packets import Blocks, LogPart, LogWant, Pull, Snapshot, T
 from mechdesign.group.proposer import Proposer
 from mechdesign.group.records import read_records
 from mechdesign.group.roster import Roster
-from mechdesign.group.status import GroupStatus, condition
+from mechdesign.group.status import GroupStatus, describe
 from mechdesign.group.synchronizer import Synchronizer
 from mechdesign.group.turn import Turn
+from mechdesign.group.views.view import Convicts, View
 from mechdesign.group.watch import Watch
 from mechdesign.kernel.config import GroupConfig, microseconds
 from mechdesign.kernel.crypto import MemberId, SignatureScheme, Signer
@@ -51,6 +52,7 @@ class GroupCore:
         scheme: checks everybody's signatures.
         config: local settings.
         rule: the commit rule; anything but the default exists for negative controls.
+        convicts: judges the proofs of exclusions; by default the evidence of this layer.
 
     Raises:
         LocalProtocolError: the signer's member does not stand in the roster.
@@ -64,6 +66,7 @@ class GroupCore:
         config: GroupConfig,
         *,
         rule: CommitRule | None = None,
+        convicts: Convicts | None = None,
     ) -> None:
         me = roster.place(signer.public)
         if me is None:
@@ -74,7 +77,7 @@ class GroupCore:
         self._me = me
         self._ahead_max = config.rounds_ahead_max
         self._gate = Gate(roster, microseconds(config.round_timeout_s))
-        self._order = Ordering(roster, config.log_bytes_max, rule)
+        self._order = Ordering(roster, config.log_bytes_max, rule, View(roster, scheme, convicts))
         self._dag = self._order.dag
         self._watch = Watch(roster)
         self._manager = BlockManager(self._dag, roster.n, config.parked_per_author, self._watch.equivocates)
@@ -82,8 +85,7 @@ class GroupCore:
         self._outbox = Outbox(roster, signer.public, config.pending_bytes_max)
         self._pacing = Pacing(roster, config)
         self._sync = Synchronizer(roster, me, config, self._dag, self._manager.wants)
-        retry = microseconds(config.pull_retry_s)
-        self._keeping = Keeping(roster, signer, scheme, self._order, self._sync, retry)
+        self._keeping = Keeping(roster, signer, scheme, self._order, self._sync, microseconds(config.pull_retry_s))
         self._turn = Turn(roster, me, config, self._order, self._proposer, self._outbox, self._pacing)
         self._restored = False
         self._restoring = False
@@ -178,36 +180,33 @@ class GroupCore:
 
     def status(self) -> GroupStatus:
         """What this member can say about its group now."""
-        forked, behind = self._order.committer.forked, self._keeping.behind
-        state, detail = condition(self._roster, forked, self._gate.refusal, behind, self._gate.asking)
-        dropped = {**self._dropped, "evicted": self._manager.evicted, "throttled": self._sync.throttled}
-        return GroupStatus(
-            state=state,
-            detail=detail,
-            round=self._proposer.round,
-            highest=self._dag.highest,
-            commits=self._order.commits,
-            committed_round=self._order.committed_round,
-            collection_round=self._dag.collection,
-            delivered=self._order.linearizer.length,
-            linked=self._ids(self._sync.linked),
-            heard=self._ids(self._dag.recent()),
-            suspected=self._ids(self._pacing.suspected),
-            missing=self._ids(self._turn.missing()),
-            equivocators=self._ids(self._watch.equivocators),
-            pending=len(self._outbox),
-            parked=len(self._manager),
-            pulls=self._sync.pulls,
-            dropped=tuple(sorted(dropped.items())),
-            awake=tuple(zip(self._roster.ids, self._turn.awake, strict=True)),
-            checkpoint=self._keeping.index,
-            floor=self._dag.floor,
-            blocks=len(self._dag),
-        )
+        parts = (self._order, self._proposer, self._pacing, self._turn, self._sync, self._keeping, self._gate)
+        return describe(self._roster, *parts, self._watch, self._manager, len(self._outbox), self._dropped)
+
+    # ----------------------------------------------------------------------------------------------------- the epoch
 
     def log_digests(self) -> tuple[bytes, ...]:
         """The hash of the log before each of its blocks in memory, and after the last: the same in all members."""
         return self._order.chronicle.hashes()
+
+    @property
+    def order(self) -> Ordering:
+        """What was decided; once it has a final checkpoint no more blocks are made and no more entries handed up."""
+        return self._order
+
+    @property
+    def outbox(self) -> Outbox:
+        """Our own submissions."""
+        return self._outbox
+
+    def lacking(self, source: int, signer: int) -> tuple[MemberId, ...]:
+        """The neighbours that what a member said, and a neighbour handed on, will not reach without us."""
+        return self._ids(self._sync.lacking(source, signer))
+
+    def names(self) -> Iterator[tuple[str, bytes]]:
+        """(table, key) of everything that the journal holds of this epoch."""
+        yield from self._keeping.records.names(self._order.chronicle)
+        yield from (("own", key) for key in self._outbox.keys)
 
     # ----------------------------------------------------------------------------------------------------- packets
 
@@ -310,10 +309,11 @@ class GroupCore:
             if isinstance(entry, Conflict):
                 self._up.extend(self._watch.conflict(entry))
                 continue
-            useful = True
             self._up.append(entry)
-            if author == self._me:
-                self._outbox.delivered(entry.submission.sequence)
+            if isinstance(entry, Delivered):
+                useful = True
+                if author == self._me:
+                    self._outbox.delivered(entry.submission.sequence)
         if useful:
             # What reaches the log was not for nothing.
             self._turn.useful(author)
@@ -363,8 +363,8 @@ class GroupCore:
     def _advance(self, now: Instant) -> None:
         """Make the blocks that are due, and note when to look again."""
         for _ in range(_STEPS_MAX):
-            passes = self._gate.passes(now)
-            if not passes or self._order.committer.forked is not None or self._sync.catching_up():
+            closed = self._order.final is not None or self._order.committer.forked is not None
+            if not self._gate.passes(now) or closed or self._sync.catching_up():
                 self._wake = None
                 return
             turn = self._turn.look(now)

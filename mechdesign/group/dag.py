@@ -96,6 +96,11 @@ class Dag:
         """How many authors have a block of the round; the genesis counts for nobody here."""
         return len(self._rounds.get(round_, ()))
 
+    @property
+    def begun(self) -> int:
+        """How many authors have made any block."""
+        return sum(tip > GENESIS_ROUND for tip in self._tips)
+
     def tips(self) -> tuple[int, ...]:
         """The newest round of each author, -1 for none; what was let go counts."""
         return tuple(self._tips)

@@ -1,8 +1,8 @@
 """Proofs that a member broke the protocol, checkable offline by anyone who holds the roster.
 
-Three kinds: two signed headers for one (epoch, round, author) or on one own predecessor; a signed header that is
-invalid by its own bytes; two different signed submissions under one (sender, sequence number). Silence, delay and a
-reference left out can never be proved, so there is no kind for them.
+Four kinds: two signed headers for one (epoch, round, author) or on one own predecessor; a signed header that is
+invalid by its own bytes; two different signed submissions under one (sender, sequence number); two different signed
+ends of one epoch. Silence, delay and a reference left out can never be proved, so there is no kind for them.
 """
 
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from mechdesign.group.block import (
 from mechdesign.group.leaf import Said
 from mechdesign.group.messages import Inclusion
 from mechdesign.group.roster import Roster
+from mechdesign.group.views.statement import Statement
 from mechdesign.kernel.crypto import SIGNATURE_BYTES, MemberId, SignatureScheme
 from mechdesign.kernel.errors import WireError
 from mechdesign.kernel.wire import DIGEST_BYTES, Value, decode, encode
@@ -27,6 +28,7 @@ __all__ = [
     "ConflictingSubmissions",
     "Equivocation",
     "Evidence",
+    "Forking",
     "InvalidBlock",
     "Signed",
     "convict",
@@ -38,6 +40,7 @@ __all__ = [
 _EQUIVOCATION = 1
 _INVALID_BLOCK = 2
 _CONFLICT = 3
+_FORKING = 4
 _PATH_MAX = 32
 _SAID_BYTES = 128
 
@@ -83,7 +86,24 @@ class ConflictingSubmissions:
     other_inclusion: Inclusion
 
 
-Evidence: TypeAlias = Equivocation | InvalidBlock | ConflictingSubmissions
+@dataclass(frozen=True, slots=True)
+class Forking:
+    """Two different ends of one epoch, both signed by one member.
+
+    The roster of that epoch need not be known: an honest member signs one end for one roster, whatever that is.
+
+    Attributes:
+        member: who signed both.
+        one: an end, and the signature.
+        other: another.
+    """
+
+    member: MemberId
+    one: tuple[Statement, bytes]
+    other: tuple[Statement, bytes]
+
+
+Evidence: TypeAlias = Equivocation | InvalidBlock | ConflictingSubmissions | Forking
 """Everything that convicts."""
 
 
@@ -103,6 +123,8 @@ def encode_evidence(evidence: Evidence) -> bytes:
                 )
             )
             return encode((_CONFLICT, *halves))
+        case Forking(member, first_end, second_end):
+            return encode((_FORKING, member, *sorted((_end(*first_end), _end(*second_end)))))
 
 
 def evidence_bytes_max(roster: Roster) -> int:
@@ -111,6 +133,20 @@ def evidence_bytes_max(roster: Roster) -> int:
     A roster whose submissions may not be as long leaves some misdeeds without a conviction.
     """
     return 2 * (header_bytes_max(roster) + SIGNATURE_BYTES + _PATH_MAX * (DIGEST_BYTES + 2) + _SAID_BYTES)
+
+
+def _end(statement: Statement, signature: bytes) -> bytes:
+    fields = (statement.roster, statement.checkpoint, statement.state, statement.successor)
+    return encode((*fields, signature))
+
+
+def _ended(data: bytes) -> tuple[Statement, bytes] | None:
+    match decode(data):
+        case (bytes(roster), bytes(checkpoint), bytes(state), bytes(successor), bytes(signature)):
+            fields = (roster, checkpoint, state, successor)
+            if all(len(field) == DIGEST_BYTES for field in fields):
+                return Statement(*fields), signature
+    return None
 
 
 def _half(said: Said, inclusion: Inclusion) -> bytes:
@@ -150,6 +186,10 @@ def decode_evidence(data: bytes) -> Evidence | None:
                 one, other = _whole(half), _whole(half2)
                 if one is not None and other is not None:
                     return ConflictingSubmissions(*one, *other)
+            case (int(kind), bytes(member), bytes(end), bytes(end2)) if kind == _FORKING:
+                first, second = _ended(end), _ended(end2)
+                if first is not None and second is not None:
+                    return Forking(MemberId(member), first, second)
     except WireError:
         return None
     return None
@@ -191,6 +231,11 @@ def convict(data: bytes, roster: Roster, scheme: SignatureScheme) -> MemberId | 
             if not check_inclusion(roster, scheme, one, one_inclusion):
                 return None
             return one.sender if check_inclusion(roster, scheme, other, other_inclusion) else None
+        case Forking(member, (one_end, one_signature), (other_end, other_signature)):
+            if roster.place(member) is None or one_end.roster != other_end.roster or one_end == other_end:
+                return None
+            both = one_end.signed(member, one_signature, scheme) and other_end.signed(member, other_signature, scheme)
+            return member if both else None
 
 
 def _twins(first: Header, second: Header) -> bool:

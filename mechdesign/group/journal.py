@@ -4,8 +4,14 @@ One SQLite file, written ahead and fully synced, held by one process at a time, 
 was written without a sync becomes durable together with the next synced record, in one transaction, so a crash loses a
 suffix of the records and never one from the middle. Once a checkpoint is certified it takes the place of the blocks
 that it stands for, in one transaction; the pages that they leave are used again.
+
+SQLite notices neither a flipped bit in a page nor a page that fell back to an older state. So every record carries a
+sum over itself, its place and whose it is, and the head a total over all of them, changed in the same transaction: what
+comes back is exactly what some transaction left, or nothing. That it was the *last* one no file can say by itself; a
+journal that was rolled back is for the neighbours to notice, see :mod:`mechdesign.group.gate`.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -18,10 +24,17 @@ from mechdesign.kernel.wire import digest
 
 __all__ = ["Journal"]
 
-_FORMAT = b"mechdesign/journal/1"
-_TAG = "mechdesign/journal/record/1"
+_FORMAT = b"mechdesign/journal/2"
+_TAG = "mechdesign/journal/record/2"
 _UNSYNCED_MAX = 1024
 _CHECK_BYTES = 8
+_MODULUS = 1 << 8 * _CHECK_BYTES
+_BINDING = ("format", "member", "roster")
+_HEAD = "CREATE TABLE head (name TEXT PRIMARY KEY, value BLOB NOT NULL, sum BLOB NOT NULL) WITHOUT ROWID"
+_RECORD = (
+    "CREATE TABLE record (place INTEGER PRIMARY KEY, part TEXT NOT NULL, key BLOB NOT NULL, data BLOB NOT NULL, "
+    "sum BLOB NOT NULL, UNIQUE (part, key))"
+)
 
 
 class Journal:
@@ -33,21 +46,28 @@ class Journal:
         roster: digest of the roster whose epoch it belongs to.
 
     Raises:
-        JournalError: another process holds the file, it is damaged, or it is of another member or group.
+        JournalError: another process holds the file, it is damaged, or it is of another member or group. The message
+            says which, and what to do.
     """
 
     def __init__(self, path: Path, member: MemberId, roster: bytes) -> None:
         self._path = path
+        self._log = path.with_name(path.name + "-wal")
+        self._bound = {"format": _FORMAT, "member": bytes(member), "roster": bytes(roster)}
+        self._owner = digest(_TAG, member, roster)
         self._unsynced: list[Append | Compact] = []
-        fresh = not path.exists()
+        self._closed = False
         try:
-            if fresh:
-                path.touch(mode=0o600)
+            if not path.exists():
+                self._create()
+            logged = self._log.exists()
+            if path.stat().st_size == 0:
+                raise self._damaged("the file is empty")
             self._database = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:
             raise JournalError(f"the journal {path} cannot be opened: {error}") from error
         try:
-            self._open(member, roster)
+            self._open(logged)
         except sqlite3.OperationalError as error:
             self._database.close()
             if "locked" in str(error):
@@ -56,44 +76,89 @@ class Journal:
                     "would sign two blocks for one round, and be convicted"
                 ) from error
             raise JournalError(f"the journal {path} cannot be used: {error}") from error
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            # A message of SQLite may quote what it found, and that need not be a text any more.
             self._database.close()
             raise self._damaged(error) from error
         except JournalError:
             self._database.close()
             raise
 
-    def _open(self, member: MemberId, roster: bytes) -> None:
+    def _create(self) -> None:
+        """Make the file under another name and link it into its place: an empty one never is what a crash left."""
+        if self._log.exists():
+            raise self._damaged(f"it is gone, and left {self._log.name} behind")
+        draft = self._path.with_name(f"{self._path.name}.{os.getpid()}.new")
+        draft.unlink(missing_ok=True)
+        draft.touch(mode=0o600)
+        database = sqlite3.connect(draft, isolation_level=None)
+        try:
+            database.execute("PRAGMA synchronous = FULL")
+            database.execute("BEGIN")
+            database.execute(_HEAD)
+            database.execute(_RECORD)
+            for name, value in (*self._bound.items(), ("total", _total(0, 0)), ("state", b"closed")):
+                database.execute("INSERT INTO head VALUES (?, ?, ?)", (name, value, _sum(b"", 0, name, b"", value)))
+            database.execute("COMMIT")
+        finally:
+            database.close()
+        try:
+            os.link(draft, self._path)
+        except FileExistsError:
+            # Another process was faster: whoever gets the lock has it.
+            pass
+        finally:
+            draft.unlink()
+
+    def _open(self, logged: bool) -> None:
+        """Lock the file and refuse it unless it is whole and ours; ``logged`` says whether there is a log beside it."""
         run = self._database.execute
         # The lock is taken before the journal mode is set and kept until the file is closed.
         run("PRAGMA locking_mode = EXCLUSIVE")
         run("PRAGMA journal_mode = WAL")
         run("PRAGMA synchronous = FULL")
         run("BEGIN EXCLUSIVE")
-        run("CREATE TABLE IF NOT EXISTS head (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")
-        run(
-            "CREATE TABLE IF NOT EXISTS record (place INTEGER PRIMARY KEY AUTOINCREMENT, part TEXT NOT NULL, "
-            "key BLOB NOT NULL, data BLOB NOT NULL, sum BLOB NOT NULL, UNIQUE (part, key))"
-        )
-        known = dict(run("SELECT name, value FROM head").fetchall())
-        bound = {"format": _FORMAT, "member": bytes(member), "roster": bytes(roster)}
-        if not known:
-            self._database.executemany("INSERT INTO head VALUES (?, ?)", sorted(bound.items()))
-        run("COMMIT")
-        if known and known != bound:
-            what = next(name for name in ("format", "member", "roster") if known.get(name) != bound[name])
+        if [sql for (sql,) in run("SELECT sql FROM sqlite_schema WHERE sql NOT NULL ORDER BY name")] != [
+            _HEAD,
+            _RECORD,
+        ]:
+            raise self._damaged("its tables are not those of a journal")
+        head = self._read_head()
+        what = next((name for name in _BINDING if head.get(name) != self._bound[name]), None)
+        if what is not None:
             raise JournalError(
                 f"the journal {self._path} belongs to another {what}: a journal serves one member in one group; "
                 "choose another file"
             )
-        verdict = run("PRAGMA quick_check(1)").fetchone()[0]
+        if head.get("state") == b"open" and not logged:
+            raise self._damaged(f"its last user did not close it, and its write-ahead log {self._log.name} is gone")
+        verdict = run("PRAGMA integrity_check(1)").fetchone()[0]
         if verdict != "ok":
             raise self._damaged(verdict)
+        self._count, self._amount = _parse_total(head.get("total", b""))
+        (self._place,) = run("SELECT coalesce(max(place), 0) FROM record").fetchone()
+        self._set_head("state", b"open")
+        run("COMMIT")
+        # From here on the file itself says that there must be a log beside it.
+        run("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _read_head(self) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        for name, value, total in self._database.execute("SELECT name, value, sum FROM head"):
+            if type(name) is not str or type(value) is not bytes or _sum(b"", 0, name, b"", value) != total:
+                raise self._damaged(f"the entry {name!r} of its head has changed")
+            found[name] = value
+        return found
+
+    def _set_head(self, name: str, value: bytes) -> None:
+        self._database.execute(
+            "UPDATE head SET value = ?, sum = ? WHERE name = ?", (value, _sum(b"", 0, name, b"", value), name)
+        )
 
     def _damaged(self, why: object) -> JournalError:
         return JournalError(
-            f"the journal {self._path} is damaged ({why}). Do not go on with this key, for what it signed may be "
-            "forgotten: come back under a new key"
+            f"the journal {self._path} is damaged: {why}. Do not go on with this key, for what it signed may be "
+            "forgotten: keep the file for a look at it, and come back under a new key with a new journal"
         )
 
     def write(self, batch: Iterable[Append | Compact]) -> None:
@@ -117,17 +182,18 @@ class Journal:
         self.write(batch)
 
     def _commit(self, batch: Sequence[Append | Compact]) -> None:
+        before = self._count, self._amount, self._place
         try:
             self._database.execute("BEGIN")
-            rows: list[Append] = []
             for write in batch:
                 if isinstance(write, Append):
-                    rows.append(write)
+                    self._put(write)
                     continue
-                self._insert([*rows, *write.records])
-                rows = []
-                self._database.executemany("DELETE FROM record WHERE part = ? AND key = ?", write.gone)
-            self._insert(rows)
+                for record in write.records:
+                    self._put(record)
+                for table, key in write.gone:
+                    self._delete(table, key)
+            self._set_head("total", _total(self._count, self._amount))
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
             raise JournalError(f"the journal {self._path} cannot be written: {error}") from error
@@ -135,30 +201,65 @@ class Journal:
             # Whatever went wrong before the end: nothing of the batch stays.
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
+                self._count, self._amount, self._place = before
 
-    def _insert(self, rows: Sequence[Append]) -> None:
-        self._database.executemany(
-            "INSERT INTO record (part, key, data, sum) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (part, key) DO UPDATE SET data = excluded.data, sum = excluded.sum",
-            [(row.table, row.key, row.data, _sum(row.table, row.key, row.data)) for row in rows],
-        )
+    def _find(self, part: str, key: bytes) -> tuple[int, bytes] | None:
+        row: tuple[int, bytes] | None = self._database.execute(
+            "SELECT place, sum FROM record WHERE part = ? AND key = ?", (part, key)
+        ).fetchone()
+        return row
+
+    def _put(self, record: Append) -> None:
+        known = self._find(record.table, record.key)
+        place = self._place + 1 if known is None else known[0]
+        total = _sum(self._owner, place, record.table, record.key, record.data)
+        if known is None:
+            self._database.execute(
+                "INSERT INTO record VALUES (?, ?, ?, ?, ?)", (place, record.table, record.key, record.data, total)
+            )
+            self._place = place
+            self._weigh(1, total)
+        else:
+            self._database.execute("UPDATE record SET data = ?, sum = ? WHERE place = ?", (record.data, total, place))
+            self._weigh(-1, known[1])
+            self._weigh(1, total)
+
+    def _delete(self, table: str, key: bytes) -> None:
+        known = self._find(table, key)
+        if known is not None:
+            self._database.execute("DELETE FROM record WHERE place = ?", (known[0],))
+            self._weigh(-1, known[1])
+
+    def _weigh(self, sign: int, total: bytes) -> None:
+        self._count += sign
+        self._amount = (self._amount + sign * int.from_bytes(total, "big")) % _MODULUS
 
     def records(self) -> Iterator[tuple[str, bytes, bytes]]:
         """Every record (table, key, data) in the order in which its key was first written.
 
+        Whoever acts on them has read to the end, where the total is checked.
+
         Raises:
-            JournalError: a record is damaged.
+            JournalError: a record is damaged, or one is missing.
         """
         self.flush()
+        count = amount = 0
         try:
-            for part, key, data, total in self._database.execute(
-                "SELECT part, key, data, sum FROM record ORDER BY place"
+            for place, part, key, data, total in self._database.execute(
+                "SELECT place, part, key, data, sum FROM record ORDER BY place"
             ):
-                if _sum(part, key, data) != total:
-                    raise self._damaged(f"a record of table {part} has changed")
+                if (type(part), type(key), type(data)) != (str, bytes, bytes) or (
+                    _sum(self._owner, place, part, key, data) != total
+                ):
+                    named = key.hex() if type(key) is bytes else key
+                    raise self._damaged(f"record {place} (table {part!r}, key {named!r}) has changed")
                 yield part, key, data
-        except sqlite3.DatabaseError as error:
+                count += 1
+                amount = (amount + int.from_bytes(total, "big")) % _MODULUS
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise self._damaged(error) from error
+        if (count, amount) != (self._count, self._amount):
+            raise self._damaged(f"it holds {count} records, and they are not the {self._count} that were written")
 
     def flush(self) -> None:
         """Make everything durable."""
@@ -168,11 +269,14 @@ class Journal:
 
     def close(self) -> None:
         """Make everything durable and let the file go; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         try:
             self.flush()
-        except JournalError as error:
-            if "closed" not in str(error):
-                raise
+            self._set_head("state", b"closed")
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal {self._path} cannot be closed: {error}") from error
         finally:
             self._database.close()
 
@@ -185,6 +289,14 @@ class Journal:
         self.close()
 
 
-def _sum(part: str, key: bytes, data: bytes) -> bytes:
-    """SQLite does not notice a flipped bit in a page; this does."""
-    return digest(_TAG, part.encode(), key, data)[:_CHECK_BYTES]
+def _sum(owner: bytes, place: int, part: str, key: bytes, data: bytes) -> bytes:
+    return digest(_TAG, owner, b"%d" % place, part.encode(), key, data)[:_CHECK_BYTES]
+
+
+def _total(count: int, amount: int) -> bytes:
+    return b"%d %d" % (count, amount)
+
+
+def _parse_total(value: bytes) -> tuple[int, int]:
+    count, _, amount = value.partition(b" ")
+    return int(count), int(amount)

@@ -3,10 +3,27 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from mechdesign.group.roster import Member, Roster
 from mechdesign.kernel.crypto import MemberId
 from mechdesign.transport.messages import Send
 
-__all__ = ["Append", "Broadcast", "Compact", "Delivered", "EvidenceFound", "GroupEffect", "Inclusion", "Submission"]
+__all__ = [
+    "Append",
+    "Broadcast",
+    "Change",
+    "Compact",
+    "Delivered",
+    "EvidenceFound",
+    "Exclude",
+    "GroupEffect",
+    "Inclusion",
+    "Join",
+    "Leave",
+    "Ready",
+    "Submission",
+    "ViewChanged",
+    "ViewChanging",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +33,8 @@ class Broadcast:
     Attributes:
         key: the local name of this act, such as an encoding of ("seal", session, step). A second request under a key
             that was used in this life or, by the journal, in an earlier one does nothing: a replay after a restart
-            says nothing twice.
-        kind: the leaf's kind, 0..255; opaque to the group.
+            says nothing twice. Keys are those of one epoch, unless what was not ordered is carried over.
+        kind: the leaf's kind, 0..255; opaque to the group, but for its own from 252 on.
         data: at most the roster's ``submission_bytes_max``.
     """
 
@@ -93,7 +110,8 @@ class Append:
     """Effect: write a record durably before any later effect of the list is performed.
 
     Attributes:
-        table: ``"block"``, ``"own"``, ``"log"``, ``"checkpoint"`` or ``"secret"``.
+        table: ``"block"``, ``"own"``, ``"log"``, ``"checkpoint"``, ``"view"``, ``"said"``, ``"direct"``, ``"whisper"``
+            or ``"secret"``.
         key: unique in its table; writing a key again replaces the record.
         data: the record.
         sync: whether it must be on disk before the next effect; a record that others can give us again need not.
@@ -120,5 +138,73 @@ class Compact:
     gone: tuple[tuple[str, bytes], ...]
 
 
-GroupEffect: TypeAlias = Append | Compact | Send | Delivered | EvidenceFound
-"""Everything that the group core asks for, downward and upward."""
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A change of the view: take a member in.
+
+    Attributes:
+        member: its line of the next roster.
+        signatures: a quorum's, each with its signer's index in the present roster, ascending.
+    """
+
+    member: Member
+    signatures: tuple[tuple[int, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """A change of the view: the member that says so goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exclude:
+    """A change of the view: a member goes because a proof convicts it.
+
+    Attributes:
+        evidence: the proof; whom it convicts is for the function that the group was given to say.
+    """
+
+    evidence: bytes
+
+
+Change: TypeAlias = Join | Leave | Exclude
+"""Request: have the view changed. What does not hold when it is ordered changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Request, in answer to ``ViewChanging``: the layer above has ended what belongs to this epoch.
+
+    Attributes:
+        state: all that it takes along into the next one; the same bytes at every member whose log is the same.
+    """
+
+    state: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ViewChanging:
+    """Event: a change of the view was ordered; from this position of the log on nothing new may begin.
+
+    Attributes:
+        position: the log position of the first change.
+    """
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class ViewChanged:
+    """Event: the epoch is over and the next one has begun, with a log of its own from position 0.
+
+    Attributes:
+        roster: of the new epoch.
+        state: with which the layer above begins.
+    """
+
+    roster: Roster
+    state: bytes
+
+
+GroupEffect: TypeAlias = Append | Compact | Send | Delivered | EvidenceFound | ViewChanging | ViewChanged
+"""Everything that the group layer asks for, downward and upward."""

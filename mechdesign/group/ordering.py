@@ -1,7 +1,8 @@
 """The order of an epoch: accepted blocks in, ordered blocks and the entries that they make out.
 
 Everything here is a function of the accepted blocks, and what comes out of it one of the sequence of commits. It can
-begin again at any certified checkpoint, since that says all that the sequence up to there has to say.
+begin again at any certified checkpoint, since that says all that the sequence up to there has to say. It ends with the
+commit that closes the epoch: what is decided later is nobody's concern.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,10 +15,15 @@ from mechdesign.group.chronicle import Chronicle
 from mechdesign.group.committer import Commit, CommitRule, Committer, Slot
 from mechdesign.group.dag import Dag
 from mechdesign.group.linearizer import Conflict, Linearizer
-from mechdesign.group.messages import Delivered
+from mechdesign.group.messages import Delivered, ViewChanging
 from mechdesign.group.roster import Roster
+from mechdesign.group.views.view import View
 
-__all__ = ["Committed", "Ordered", "Ordering", "OrderingEvent"]
+__all__ = ["Committed", "Entry", "Ordered", "Ordering", "OrderingEvent"]
+
+
+Entry: TypeAlias = Delivered | ViewChanging | Conflict
+"""What an ordered block brings: entries of the log, the beginning of a change right behind its entry, and proofs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +31,7 @@ class Ordered:
     """A block is out, with what it brings into the log and what it proves."""
 
     block: Block
-    entries: Sequence[Delivered | Conflict]
+    entries: Sequence[Entry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +51,15 @@ class Ordering:
     Attributes:
         commits: how many leaders were committed.
         committed_round: round of the last of them, -1 before the first.
+        view: the change of the view, as far as the log tells it.
+        final: the last checkpoint of the epoch, once it is closed.
     """
 
-    def __init__(self, roster: Roster, log_bytes_max: int, rule: CommitRule | None) -> None:
+    def __init__(self, roster: Roster, log_bytes_max: int, rule: CommitRule | None, view: View) -> None:
         self.commits = 0
         self.committed_round = -1
+        self.view = view
+        self.final: Checkpoint | None = None
         self.dag = Dag(roster)
         self.committer = Committer(roster, self.dag, rule)
         self.linearizer = Linearizer(roster, self.dag)
@@ -63,7 +73,9 @@ class Ordering:
         self.committer.add(block)
 
     def decide(self) -> Iterator[OrderingEvent]:
-        """What the newly decided slots bring, in order."""
+        """What the newly decided slots bring, in order; nothing any more once the epoch is closed."""
+        if self.final is not None:
+            return
         for slot, verdict in self.committer.decide():
             if not isinstance(verdict, Commit):
                 continue
@@ -71,18 +83,29 @@ class Ordering:
             self.committed_round = slot[0]
             for block in self.linearizer.linearise(verdict.leader):
                 yield Ordered(block, self.enter(block))
+            if self.view.settled is not None:
+                # Nobody goes on from here, so what is out above the collection round matters to nobody.
+                self.final = self._checkpoint(slot, [])
+                yield Committed(self.final)
+                return
             due = self.commits % self._between == 0
-            yield Committed(self._checkpoint(slot) if due else None)
+            yield Committed(self._checkpoint(slot, self.dag.ordered()) if due else None)
 
-    def enter(self, block: Block) -> Sequence[Delivered | Conflict]:
+    def enter(self, block: Block) -> Sequence[Entry]:
         """Take an ordered block into the log, if it brings anything new; gives the entries."""
-        entries = self.linearizer.deliver(block)
-        if any(isinstance(entry, Delivered) for entry in entries):
+        entries: list[Entry] = []
+        brings = False
+        for entry in self.linearizer.deliver(block):
+            entries.append(entry)
+            if isinstance(entry, Delivered):
+                brings = True
+                begins = self.view.enter(entry)
+                entries += [] if begins is None else [begins]
+        if brings:
             self.chronicle.append(block)
         return entries
 
-    def _checkpoint(self, slot: Slot) -> Checkpoint | None:
-        ordered = self.dag.ordered()
+    def _checkpoint(self, slot: Slot, ordered: list[bytes]) -> Checkpoint | None:
         if len(ordered) > ORDERED_MAX:
             return None
         place = self.committer.slots(slot[0]).index(slot) + 1
@@ -109,6 +132,8 @@ class Ordering:
         """Begin again at a checkpoint that the log agrees with, without any blocks."""
         self.commits = checkpoint.index
         self.committed_round = checkpoint.committed_round
+        # The log that a quorum certified ends here, so if it settles the change this is its end.
+        self.final = checkpoint if self.view.settled is not None else None
         self.dag.reset(checkpoint.collection, checkpoint.collection, checkpoint.ordered)
         self.committer.reset(checkpoint.round, checkpoint.place)
 

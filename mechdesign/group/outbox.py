@@ -4,11 +4,14 @@ A submission waits, is carried by a block of ours, and is delivered. When the bl
 it was ordered, the submission waits again: nothing submitted is lost, and copies are counted once.
 """
 
+from collections.abc import Callable, Iterator
+
 from mechdesign.group.block import Block
 from mechdesign.group.checkpoint import SEQUENCE_WINDOW
 from mechdesign.group.leaf import PAYLOAD_SLACK_BYTES, decode_leaf, encode_leaf
 from mechdesign.group.messages import Broadcast, Submission
 from mechdesign.group.roster import Roster
+from mechdesign.group.views.view import ViewKind
 from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.errors import JournalError, LocalProtocolError, WireError
 from mechdesign.kernel.wire import decode, encode
@@ -31,7 +34,8 @@ class Outbox:
         self._bytes_max = bytes_max
         self._bytes = 0
         self._sequence = 0
-        self._keys: set[bytes] = set()
+        # Of each key its number; -1 for one that was used in an earlier epoch.
+        self._keys: dict[bytes, int] = {}
         self._open: dict[int, bytes] = {}
         self._waiting: dict[int, None] = {}
         self._carried: dict[bytes, tuple[int, list[int]]] = {}
@@ -60,11 +64,38 @@ class Outbox:
                 f"a submission has a kind of 0 to 255 and at most {self._roster.submission_bytes_max} bytes"
             )
         leaf = encode_leaf(Submission(request.kind, self._me, self._sequence, request.data))
-        if self._bytes + len(leaf) > self._bytes_max:
+        # That we are ready for the next epoch is short, said once, and nobody could be told that there is no room.
+        if self._bytes + len(leaf) > self._bytes_max and request.kind != ViewKind.READY:
             raise LocalProtocolError(f"{self._bytes} bytes wait to be ordered: the group stalls or is overloaded")
         record = encode((self._sequence, leaf))
         self._take_in(request.key, self._sequence, leaf)
         return record
+
+    @property
+    def keys(self) -> list[bytes]:
+        """The keys that were used in this epoch."""
+        return [key for key, number in self._keys.items() if number >= 0]
+
+    @property
+    def earlier(self) -> list[bytes]:
+        """The keys that were used in earlier ones."""
+        return [key for key, number in self._keys.items() if number < 0]
+
+    def pending(self, counted: Callable[[int], bool]) -> Iterator[tuple[bytes, Submission]]:
+        """What of ours is not in the log, as far as we know and ``counted`` (a number is) does, oldest first."""
+        for key, sequence in self._keys.items():
+            leaf = self._open.get(sequence)
+            submission = None if leaf is None or counted(sequence) else decode_leaf(leaf, self._roster)
+            if submission is not None:
+                yield key, submission
+
+    def awaits(self, key: bytes) -> bool:
+        """Whether what was submitted under a key does not stand in the log yet, as far as we know."""
+        return self._keys.get(key, -1) in self._open
+
+    def used(self, key: bytes) -> None:
+        """A key was used in an earlier epoch."""
+        self._keys[key] = -1
 
     def restore(self, key: bytes, record: bytes) -> None:
         """Take back a record of an earlier life.
@@ -83,7 +114,7 @@ class Outbox:
 
     def _take_in(self, key: bytes, sequence: int, leaf: bytes) -> None:
         self._held_back = sequence >= self._limit and (self._held_back or not self._waiting)
-        self._keys.add(key)
+        self._keys[key] = sequence
         self._open[sequence] = leaf
         self._waiting[sequence] = None
         self._bytes += len(leaf)

@@ -19,6 +19,7 @@ _ONE = 8
 _EXTRA_MAX = 3 * _ONE
 _SAMPLES = 8
 _DOUBLINGS_MAX = 6
+_INSTANTS_MAX = 64
 
 
 class Pacing:
@@ -62,6 +63,9 @@ class Pacing:
     def quorum(self, round_: int, now: Instant) -> None:
         """The first q authors of a round are there."""
         self._quorum_at.setdefault(round_, now)
+        if len(self._quorum_at) > _INSTANTS_MAX:
+            # We make no blocks and so forget nothing; a round that is forgotten is waited for anew.
+            del self._quorum_at[min(self._quorum_at)]
         if round_ == self._own_round and now > self._own_at:
             self._samples = [*self._samples[1 - _SAMPLES :], now - self._own_at]
 

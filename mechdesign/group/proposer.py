@@ -63,6 +63,8 @@ class Proposer:
         """The collection round moved: payloads below it are for their authors to propose again."""
         for digest in [key for key, block in self._speaking.items() if block.round < self._dag.collection]:
             self._silence(digest)
+        for digest in [key for key, block in self._uncovered.items() if block.round < self._dag.collection]:
+            del self._uncovered[digest]
 
     def reset(self) -> None:
         """The DAG begins again without blocks; our newest block stays our newest."""

@@ -10,7 +10,7 @@ checkp.  ``newest``                   certified checkpoint, its signatures, own 
 ======== ============================ ==========================================================
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from mechdesign.group.block import Block, Standing, intact, judge, parse_block
@@ -25,7 +25,13 @@ from mechdesign.kernel.wire import decode, encode
 __all__ = ["Records", "Restored", "read_records"]
 
 _NEWEST = b"newest"
-_DAMAGED = "the journal holds a {} that does not hold: it is damaged, or of another group"
+
+
+def _refused(table: str, key: bytes) -> JournalError:
+    return JournalError(
+        f"the journal's record {key.hex()} of table {table!r} does not hold: it is damaged, lost, or of another group "
+        "or epoch. Do not go on with this key: keep the file for a look at it, and come back under a new key"
+    )
 
 
 class Records:
@@ -40,6 +46,12 @@ class Records:
     def note(self, block: Block) -> None:
         """A block is in the journal."""
         self._rounds[block.digest] = block.round
+
+    def names(self, chronicle: Chronicle) -> Iterator[tuple[str, bytes]]:
+        """(table, key) of every block and checkpoint that the journal has."""
+        yield from (("block", digest) for digest in self._rounds)
+        yield from (("log", number.to_bytes(8, "big")) for number in range(chronicle.written))
+        yield "checkpoint", _NEWEST
 
     def compact(self, certified: Certified, chronicle: Chronicle, newest: Block | None) -> Compact:
         """Let a certified checkpoint that we reached take the place of the blocks below its collection round.
@@ -93,32 +105,35 @@ def read_records(records: Iterable[tuple[str, bytes, bytes]], roster: Roster, sc
         if table == "own":
             found.own.append((key, data))
         elif table == "block":
-            found.blocks.append(_valid(data, roster, scheme))
+            found.blocks.append(_valid(table, key, data, roster, scheme))
+            if found.blocks[-1].digest != key:
+                raise _refused(table, key)
         elif table == "log":
             log[key] = data
         elif table == "checkpoint":
-            found.certified, old = _checkpoint(data, roster, scheme)
-            found.newest = _valid(old, roster, scheme) if old else None
+            found.certified, old = _checkpoint(key, data, roster, scheme)
+            found.newest = _valid(table, key, old, roster, scheme) if old else None
     count = 0 if found.certified is None else found.certified.checkpoint.blocks
-    if sorted(log) != [number.to_bytes(8, "big") for number in range(count)]:
-        raise JournalError(_DAMAGED.format("log"))
     for number in range(count):
-        block = parse_block(log[number.to_bytes(8, "big")], roster)
+        key = number.to_bytes(8, "big")
+        block = parse_block(log.pop(key, b""), roster)
         # The checkpoint's hash covers the header; its signature was checked when the block came.
         if block is None or not intact(block, roster):
-            raise JournalError(_DAMAGED.format("log"))
+            raise _refused("log", key)
         found.log.append(block)
+    for key in log:
+        raise _refused("log", key)
     return found
 
 
-def _valid(data: bytes, roster: Roster, scheme: SignatureScheme) -> Block:
+def _valid(table: str, key: bytes, data: bytes, roster: Roster, scheme: SignatureScheme) -> Block:
     block = parse_block(data, roster)
     if block is None or judge(block, roster, scheme) is not Standing.VALID:
-        raise JournalError(_DAMAGED.format("block"))
+        raise _refused(table, key)
     return block
 
 
-def _checkpoint(data: bytes, roster: Roster, scheme: SignatureScheme) -> tuple[Certified, bytes]:
+def _checkpoint(key: bytes, data: bytes, roster: Roster, scheme: SignatureScheme) -> tuple[Certified, bytes]:
     try:
         match decode(data, bytes_max=len(data)):
             case (bytes(state), tuple(signatures), bytes(old)):
@@ -127,8 +142,8 @@ def _checkpoint(data: bytes, roster: Roster, scheme: SignatureScheme) -> tuple[C
                 if certified is not None:
                     return certified, old
     except (WireError, ValueError) as error:
-        raise JournalError(_DAMAGED.format("checkpoint")) from error
-    raise JournalError(_DAMAGED.format("checkpoint"))
+        raise _refused("checkpoint", key) from error
+    raise _refused("checkpoint", key)
 
 
 def _pair(item: object) -> tuple[int, bytes]:

@@ -125,5 +125,9 @@ class Turn:
         return [place for place in range(self._roster.n) if not self._order.dag.slot(round_, place)]
 
     def _causes(self, round_: int) -> list[int]:
-        """Whose doing it is that a block of ours is due; empty while there is no reason for one."""
-        return [self._me] if self._outbox.waiting else self._proposer.causes(round_)
+        """Whose doing it is that a block of ours is due; empty while there is no reason for one.
+
+        In an epoch that follows another the first is always due: until they see it the others keep serving the old one.
+        """
+        opens = self._roster.epoch > 0 and self._proposer.newest is None
+        return [self._me] if opens or self._outbox.waiting else self._proposer.causes(round_)

@@ -44,6 +44,7 @@ class GroupConfig(BaseModel):
     rounds_ahead_max: int = Field(default=512, gt=0, description="blocks further ahead of our own round are dropped")
     log_bytes_max: int = Field(default=32 << 20, ge=0, description="log in memory for members that fell behind")
     serve_bytes_per_s: int = Field(default=16 << 20, gt=0, description="more than this waits")
+    direct_bytes_per_s: int = Field(default=4 << 20, gt=0, description="letters of one member that are relayed")
     awake_rounds_per_s: int = Field(default=50, gt=0, description="blocks that one member may cause for nothing")
     awake_rounds_burst: int = Field(default=1000, gt=0, description="and so many before that rate holds")
 

@@ -7,6 +7,7 @@
     ├── WireError             bytes that are not a canonical encoding
     ├── IdentityError         a key file that cannot be read, or a wrong passphrase
     ├── ConfigError           a configuration, roster or values file that cannot be used
+    ├── FormationError        a group that does not come about
     ├── JournalError          a journal that is locked, corrupt or of another member
     ├── MechanismError        a mechanism was defined or called wrongly
     │   └── InputError        reports or parameters of a computation that are not of its type
@@ -17,6 +18,7 @@ What a *peer* sends never raises any of these past the decoder that met it; it b
 
 __all__ = [
     "ConfigError",
+    "FormationError",
     "IdentityError",
     "InputError",
     "JournalError",
@@ -46,6 +48,10 @@ class IdentityError(MechdesignError):
 
 class ConfigError(MechdesignError):
     """A configuration, roster or values file cannot be used; the message says which value and what to do."""
+
+
+class FormationError(MechdesignError):
+    """A group that was convened or enrolled for does not come about; the message says what was missing."""
 
 
 class JournalError(MechdesignError):

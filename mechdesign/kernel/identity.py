@@ -13,7 +13,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from nacl import bindings
+from nacl import bindings, exceptions
 
 from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.errors import IdentityError
@@ -72,6 +72,13 @@ class Identity:
     def sign(self, message: bytes) -> bytes:
         """An Ed25519 signature over ``message``, 64 bytes."""
         return bindings.crypto_sign(message, self._secret)[:64]
+
+    def agree(self, share: bytes) -> bytes | None:
+        """The secret that the sender of ``share`` agreed on with us (see ``exchange.py``); None for no good share."""
+        try:
+            return bindings.crypto_scalarmult(bindings.crypto_sign_ed25519_sk_to_curve25519(self._secret), share)
+        except (exceptions.CryptoError, ValueError, TypeError):
+            return None
 
     @classmethod
     def generate(cls, entropy: Entropy = os.urandom) -> "Identity":

@@ -34,7 +34,7 @@ T = TypeVar("T")  # private type
 R = TypeVar("R")  # report
 O = TypeVar("O")  # noqa: E741 - outcome
 
-BASE_VERSION: Final = 1
+BASE_VERSION: Final = 2
 """Version of everything beside the families (ties, draws, texts of values); part of every code digest."""
 
 RESERVED: Final = ("currency", "decimals", "ties", "seed")
@@ -65,6 +65,8 @@ class Mechanism(BaseModel, Generic[T, R, O]):
         claims: what it says of itself.
         accounts: the named accounts that its flows may use.
         example: an input that ``describe`` computes.
+        order_rule: what the rule itself makes of the order of the roster or of the parameters, such as "players choose
+            in roster order"; where it is empty, these orders do nothing but break ties, and checks hold it to that.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -74,6 +76,7 @@ class Mechanism(BaseModel, Generic[T, R, O]):
     claims: ClassVar[Claims] = Claims()
     accounts: ClassVar[tuple[Account, ...]] = ()
     example: ClassVar[Example | None] = None
+    order_rule: ClassVar[str] = ""
 
     # ------------------------------------------------------------------------------------------------- computing
 

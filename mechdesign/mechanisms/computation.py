@@ -23,7 +23,8 @@ from mechdesign.mechanisms import codec
 from mechdesign.mechanisms.base import Mechanism
 from mechdesign.mechanisms.codec import VOID
 from mechdesign.mechanisms.context import Context
-from mechdesign.mechanisms.play import Ask, Run
+from mechdesign.mechanisms.limits import breach
+from mechdesign.mechanisms.play import Ask, Coin, Run
 from mechdesign.mechanisms.result import Result
 from mechdesign.mechanisms.ties import TieRule
 
@@ -130,6 +131,8 @@ class Computation:
         if run.request is None:
             return self._settled(session, frozen, run)
         self.step += 1
+        if self.proposal.rolled and (fault := self._roll_fault(run.request)):
+            return self._failed(session, frozen, "roll", fault)
         if not isinstance(run.request, Ask):
             self.ask = None
             return Toss(session, self.step)
@@ -139,16 +142,25 @@ class Computation:
             return self._failed(session, frozen, "asked-nobody", "it asks nobody")
         return Request(session, self.step, of, self.ask.sealed)
 
+    def _roll_fault(self, request: Ask[Any] | Coin) -> str:
+        """Ballots are made before anybody knows who takes part, so they answer one ask, of everyone, and no other."""
+        asks = isinstance(request, Ask)
+        if asks != (self.step == 0) or (isinstance(request, Ask) and request.of != self.players):
+            return "with a roll a mechanism asks all participants first, and once"
+        return ""
+
     def _settled(self, session: SessionId, frozen: _Frozen, run: Run[Any]) -> Attest:
         assert run.result is not None  # a run without a request has ended
         try:
-            flows = settlement_flows(run.result.flows, run.context.currency, self.players)
+            flows = settlement_flows(run.result.flows, run.context.currency, run.context.ties.ordered(self.players))
             outcome = _outcome_text(self.mechanism, run.result)
             digest = outcome_digest(
                 session, frozen.position, frozen.inputs, frozen.balances, self.mechanism.identifier, outcome, flows
             )
         except Exception as error:  # the author's types and serializers are as much the author's code as the rule is
             return self._failed(session, frozen, "result", error)
+        if why := breach(self.proposal, self.players, flows):
+            return self._failed(session, frozen, "payment", why)
         self.ask = None
         self.result, self.flows = run.result, flows
         return Attest(session, Verdict.SETTLED, digest, flows)
@@ -195,7 +207,7 @@ def settlement_flows(flows: Sequence[Flow], currency: Currency, players: Sequenc
     Args:
         flows: exact flows.
         currency: says what a minor unit is.
-        players: roster order, which decides among equal remainders.
+        players: in the order in which they come first among equal remainders.
 
     >>> third = Fraction(1, 3)
     >>> [

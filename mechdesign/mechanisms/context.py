@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any, TypeVar
 
 from mechdesign.kernel.errors import InputError
@@ -9,7 +10,7 @@ from mechdesign.kernel.flow import ACCOUNTS
 from mechdesign.kernel.money import Currency
 from mechdesign.mechanisms.coin import Seed
 from mechdesign.mechanisms.flow import Player
-from mechdesign.mechanisms.ties import LEXICOGRAPHIC, Tie, TieRule
+from mechdesign.mechanisms.ties import LEXICOGRAPHIC, Tie, TieBreaker
 
 __all__ = ["Context", "Profile"]
 
@@ -32,7 +33,7 @@ class Context:
 
     players: tuple[Player, ...]
     currency: Currency = field(default_factory=Currency)
-    ties: TieRule = LEXICOGRAPHIC
+    ties: TieBreaker = LEXICOGRAPHIC
     seed: Seed | None = None
 
     def __post_init__(self) -> None:
@@ -63,9 +64,28 @@ class Context:
         """
         if not candidates:
             raise InputError(f"there is no candidate for {about}")
-        order, ties = self.rank(candidates, about)
-        return order[0], ties
+        return self.ties.pick(candidates, about, self.seed)
 
-    def rank(self, candidates: Sequence[T], about: str) -> tuple[tuple[T, ...], tuple[Tie, ...]]:
-        """Order equal candidates by the session's tie rule; see :meth:`pick`."""
-        return self.ties.rank(candidates, about, self.seed)
+    def first_chances(self, candidates: Sequence[T], about: str) -> tuple[tuple[Fraction, ...], tuple[Tie, ...]]:
+        """Return how likely each of some candidates is to come first wherever they are equal, and the tie to show.
+
+        For a rule whose payments depend on how ties of other profiles would be broken. No coin is tossed: it puts each
+        of them first as often as any other.
+        """
+        if self.ties.kind == "by_coin":
+            chance = Fraction(1, len(candidates))
+            return (chance,) * len(candidates), (Tie(about, tuple(map(str, candidates)), (), "by_coin"),)
+        first, ties = self.pick(candidates, about)
+        return tuple(Fraction(one == first) for one in candidates), ties
+
+    def rank(
+        self, candidates: Sequence[T], about: str, within: Sequence[T] = ()
+    ) -> tuple[tuple[T, ...], tuple[Tie, ...]]:
+        """Order equal candidates of which more than the first place counts.
+
+        Args:
+            candidates: in roster or parameter order.
+            about: what they are equal in, for people to read.
+            within: all that a coin orders, where a report that adds or removes a candidate must not move the others.
+        """
+        return self.ties.rank(candidates, about, self.seed, within)

@@ -1,100 +1,42 @@
 """What passes between the session core and the party above it: requests down, events up."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
-from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from mechdesign.decision.certificate import Certificate
 from mechdesign.decision.messages import SessionId
 from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.flow import Flow, net
-from mechdesign.kernel.money import Currency
 from mechdesign.mechanisms.computation import AnyMechanism
 from mechdesign.mechanisms.play import Ask
+from mechdesign.mechanisms.requests import CarryBallots, Payout, ProposeSession, Receipt, Report, UserRequest
 from mechdesign.mechanisms.result import Result
-from mechdesign.mechanisms.ties import LEXICOGRAPHIC, TieRule
 
 __all__ = [
     "Asked",
+    "BallotsCarried",
+    "CarryBallots",
     "DefaultSeen",
     "MemberConvicted",
+    "Payout",
     "Progress",
+    "ProposalRefused",
     "ProposeSession",
+    "Receipt",
+    "Removed",
     "Report",
     "SessionAborted",
+    "SessionBooked",
+    "SessionMissed",
     "SessionProposed",
     "Settled",
+    "Suspicion",
     "UserEvent",
     "UserRequest",
+    "ViewBegun",
 ]
-
-
-# Requests, downward
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProposeSession:
-    """Propose that the group runs a mechanism.
-
-    Attributes:
-        mechanism: what to run, with its parameters.
-        asked: names of the members asked to take part, in any order; empty stands for all.
-        seal: ``"threshold"``, ``"commit_reveal"`` or ``"open"``; empty for the first one from four members on, else the
-            second.
-        threshold: how many members' shares open sealed reports and coins, more than b and at most q; 0 for q.
-        deposit: what each player stakes.
-        sanctions: of ``"recompute"``, ``"forfeit"`` and ``"abort"`` (this one only with a deposit).
-        accounts: who stands behind each named account: a member's name or an outside party. An account that the
-            mechanism uses and that is not named here stands for an outside party called like it, in lower case.
-        ties: how equals are told apart.
-        currency: what amounts are counted in.
-        enrol_ms: time for enrolment, in milliseconds, after which a quorum can go on without the silent.
-        report_ms: time for each ask.
-        open_ms: time for opening seals.
-        attest_ms: time for signatures under the outcome.
-        players_min: with fewer the session aborts.
-        label: two proposals of one member with the same label are one, also over a restart; empty stands for a fresh
-            one.
-    """
-
-    mechanism: AnyMechanism
-    asked: tuple[str, ...] = ()
-    seal: str = ""
-    threshold: int = 0
-    deposit: Fraction = Fraction(0)
-    sanctions: tuple[str, ...] = ("recompute", "forfeit")
-    accounts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    ties: TieRule = LEXICOGRAPHIC
-    currency: Currency = field(default_factory=Currency)
-    enrol_ms: int = 30_000
-    report_ms: int = 60_000
-    open_ms: int = 15_000
-    attest_ms: int = 15_000
-    players_min: int = 1
-    label: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Answer an :class:`Asked`; the first answer stands, and an answer to what is closed does nothing.
-
-    Attributes:
-        session: the session.
-        step: the ask.
-        value: a report of the type that was asked for; ``None`` or ``PASS`` to give none.
-    """
-
-    session: SessionId
-    step: int
-    value: Any
-
-
-UserRequest: TypeAlias = ProposeSession | Report
-
-
-# Events, upward
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +54,11 @@ class SessionProposed:
         answer: ``"enrolled"``, ``"declined"`` or ``"not asked"``.
         reason: why it was declined, or empty.
         threshold: how many members' shares open sealed reports (under ``threshold``) and coins.
+        notice: where participants on a roll report, what they need to make a ballot, see
+            :mod:`mechdesign.decision.ballots.notice`; else empty.
+        sanctions: what follows a conviction, in the order of ``Sanction``.
+        payment_max: the most that a player can owe, or None for any.
+        custodian: name of the member that holds the deposits, or empty.
     """
 
     session: SessionId
@@ -124,6 +71,25 @@ class SessionProposed:
     answer: str
     reason: str
     threshold: int = 0
+    notice: bytes = b""
+    sanctions: tuple[str, ...] = ()
+    payment_max: Fraction | None = None
+    custodian: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalRefused:
+    """A proposal of our own was ordered where it founds no session, such as while the members change, or not at all.
+
+    Attributes:
+        session: what the session would have been called; empty where the members changed before it was ordered.
+        mechanism: ``family.name/version``.
+        reason: why, in words.
+    """
+
+    session: SessionId
+    mechanism: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +121,7 @@ class Progress:
 
     Attributes:
         session: the session.
-        phase: proposed, enrolling, sealing, opening, asking, attesting, settled or aborted.
+        phase: enrolling, gathering, sealing, opening, asking, attesting, settled or aborted.
         step: the ask that the phase belongs to.
         heard: how many were heard in it.
         asked: how many are asked in it.
@@ -168,6 +134,42 @@ class Progress:
     heard: int
     asked: int
     missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BallotsCarried:
+    """What became of ballots that this member was handed.
+
+    Attributes:
+        session: the session that they name.
+        taken: how many this member carries into the log.
+        known: how many say nothing that is not there already.
+        refused: why each of the others is not carried.
+    """
+
+    session: SessionId
+    taken: int
+    known: int
+    refused: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A phase is over, and this is whom it waited for, by this member's own clock: a hint and never evidence.
+
+    Attributes:
+        session: the session.
+        phase: the phase.
+        step: its step.
+        lasted_us: how long it lasted, in microseconds.
+        waits: name, microseconds, and whether it was heard, of each member that was missing at the beginning.
+    """
+
+    session: SessionId
+    phase: str
+    step: int
+    lasted_us: int
+    waits: tuple[tuple[str, int, bool], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +248,7 @@ class SessionAborted:
         reason: why, in one sentence.
         defaulted: names of those who are missing in the phase that could not go on.
         booked: deposits returned and forfeited.
-        transcript: where a quorum signed that the mechanism failed, the encoded transcript; else None.
+        transcript: the encoded transcript, for ``verify``; None where this member has not the code to follow.
     """
 
     session: SessionId
@@ -255,6 +257,27 @@ class SessionAborted:
     defaulted: tuple[str, ...]
     booked: tuple[Flow, ...]
     transcript: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionBooked:
+    """A session that has ended entered the ledger of the group.
+
+    Attributes:
+        session: the session.
+        position: the log position at which it ended.
+        currency: code of its currency, may be empty.
+        custodian: who holds the money, or empty: then the ledger holds claims.
+        flows: what flowed, each account replaced by the party behind it.
+        kept: whether the balances hold it: not if its proposer has left too many of them open.
+    """
+
+    session: SessionId
+    position: int
+    currency: str
+    custodian: str
+    flows: tuple[Flow, ...]
+    kept: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,4 +299,60 @@ class MemberConvicted:
     sessions: tuple[SessionId, ...]
 
 
-UserEvent: TypeAlias = SessionProposed | Asked | Progress | DefaultSeen | Settled | SessionAborted | MemberConvicted
+@dataclass(frozen=True, slots=True)
+class ViewBegun:
+    """The members changed: a new epoch of the group has begun, and sessions of the one before are over.
+
+    Attributes:
+        epoch: counts the views of the group from 0.
+        members: everybody's names, in roster order.
+        joined: names of those who came in.
+        left: names of those who went.
+    """
+
+    epoch: int
+    members: tuple[str, ...]
+    joined: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionMissed:
+    """A session that we knew as open ended while we were away, in an epoch whose log we did not get to the end of.
+
+    How it ended those know who were there; the balances that we go on with hold what it moved.
+
+    Attributes:
+        session: the session.
+    """
+
+    session: SessionId
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """Our own member is not in the group any more: it left, or was excluded.
+
+    Attributes:
+        epoch: the first one without it.
+    """
+
+    epoch: int
+
+
+UserEvent: TypeAlias = (
+    SessionProposed
+    | ProposalRefused
+    | Asked
+    | Progress
+    | BallotsCarried
+    | Suspicion
+    | DefaultSeen
+    | Settled
+    | SessionAborted
+    | SessionBooked
+    | MemberConvicted
+    | SessionMissed
+    | ViewBegun
+    | Removed
+)

@@ -8,7 +8,7 @@ stand among the parameters:
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, Literal
 from mechdesign.kernel.errors import InputError
 from mechdesign.kernel.money import Currency, format_exact, round_flows
 from mechdesign.mechanisms import codec, registry
+from mechdesign.mechanisms.alternatives import ORDERS_MAX, Alternatives, alternatives
 from mechdesign.mechanisms.base import RESERVED, Mechanism
 from mechdesign.mechanisms.coin import Seed
 from mechdesign.mechanisms.context import Context
@@ -57,19 +58,49 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A pure computation: what was run, on what, with which result."""
+    """A pure computation: what was run, on what, with which result.
+
+    Attributes:
+        mechanism: what was run.
+        context: roster, currency and tie rule.
+        session: the settings beside the parameters.
+        result: outcome, flows, reasons and ties.
+        strategies: what answered for each player.
+    """
 
     mechanism: Mechanism[Any, Any, Any]
     context: Context
     session: Session
     result: Result[Any]
+    strategies: Mapping[Player, Strategy]
 
     def document(self) -> dict[str, Any]:
         """Return the result as plain data, amounts as exact texts such as ``-34/5``."""
         document = result_document(self.mechanism, self.context, self.result)
         if self.session.rounded:
-            document["settlement"] = _settlement(self.context.with_seed(self.session.seed), self.result)
+            document["settlement"] = _settlement(self.context, self.result)
         return document
+
+    def alternatives(self, orders_max: int = ORDERS_MAX) -> Alternatives[Any]:
+        """Return the results that other ways to break the ties would have given; no run without a tie.
+
+        Args:
+            orders_max: at most so many ways are computed.
+        """
+        if not self.result.ties:
+            return Alternatives()
+        return alternatives(
+            self.mechanism, self.context, self.strategies, seed=self.session.seed, orders_max=orders_max
+        )
+
+    def alternatives_document(self, found: Alternatives[Any]) -> dict[str, Any]:
+        """Return other results as plain data: outcome and transfers of each, and the ties broken otherwise."""
+        shown = ("ties", "outcome", "transfers", "accounts")
+        results = []
+        for other in found.others:
+            document = result_document(self.mechanism, self.context, replace(other.result, ties=other.ties))
+            results.append({key: document[key] for key in shown})
+        return {"results": results, "complete": found.complete}
 
 
 def parse_document(text: str, kind: Literal["json", "toml"] = "json") -> dict[str, Any]:
@@ -155,8 +186,9 @@ def decide(mechanism: str | type[Mechanism[Any, Any, Any]], document: Mapping[st
     built = cls.from_parameters(own)
     context = Context(tuple(reports), session.currency, session.ties)
     present = {player: report for player, report in reports.items() if report is not None}
-    result = run_pure(built, context, strategies_for(built, present), seed=session.seed)
-    return Decided(built, context, session, result)
+    strategies = strategies_for(built, present)
+    result = run_pure(built, context, strategies, seed=session.seed)
+    return Decided(built, context, session, result, strategies)
 
 
 def _table(value: Any, where: str) -> Mapping[str, Any]:
@@ -223,8 +255,7 @@ def _settlement(context: Context, result: Result[Any]) -> dict[str, Any]:
     """Return the payments in whole minor units, as they would be settled."""
     net: dict[str, Fraction] = {**result.transfers(context.players)}
     net |= {account.value: amount for account, amount in result.accounts().items()}
-    order, _ = context.rank(context.players, "rounding")  # the session's tie rule also says who gets a last minor unit
-    minor = round_flows(net, context.currency, order=order)
+    minor = round_flows(net, context.currency, order=context.ties.ordered(context.players))
     paid = {party: format_exact(context.currency.from_minor(units)) for party, units in minor.items()}
     accounts = {account.value for account in Account}
     return {

@@ -9,11 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from mechdesign.decision.ballots.ballot import Ballot
+from mechdesign.decision.books import party_flows
 from mechdesign.decision.entries import REASON_BYTES_MAX
 from mechdesign.decision.messages import (
     Aborted,
     Answers,
     Attest,
+    Booked,
+    Carried,
+    Carry,
     CoinReady,
     Convicted,
     Decided,
@@ -23,14 +28,18 @@ from mechdesign.decision.messages import (
     Defaulted,
     Enrol,
     Enrolled,
+    Payout,
     PhaseChanged,
     Propose,
     Proposed,
+    Receipt,
+    Refused,
     Request,
     SessionId,
     Submit,
     Toss,
     Verdict,
+    Waited,
 )
 from mechdesign.decision.proposal import Proposal
 from mechdesign.kernel.crypto import MemberId
@@ -39,14 +48,19 @@ from mechdesign.kernel.machine import Entropy, Instant
 from mechdesign.mechanisms.computation import Computation
 from mechdesign.mechanisms.events import (
     Asked,
+    BallotsCarried,
+    CarryBallots,
     DefaultSeen,
     MemberConvicted,
     Progress,
+    ProposalRefused,
     ProposeSession,
     Report,
     SessionAborted,
+    SessionBooked,
     SessionProposed,
     Settled,
+    Suspicion,
     UserEvent,
     UserRequest,
 )
@@ -136,7 +150,7 @@ class SessionCore:
     # ---------------------------------------------------------------------------------------------------- from above
 
     def submit(self, request: UserRequest, now: Instant) -> Sequence[SessionEffect]:
-        """Take a proposal or a report of the party.
+        """Take a proposal or a report of the party, or ballots that it was handed.
 
         Raises:
             InputError: a report is not of the type that was asked for, or is too long.
@@ -147,6 +161,10 @@ class SessionCore:
                 return (Propose(proposal_of(request, self._member, self._names, self._entropy)),)
             case Report(session, step, value):
                 return self._report(session, step, value)
+            case Receipt() | Payout():
+                return (request,)
+            case CarryBallots(ballots):
+                return _carriages(ballots)
 
     def _report(self, session_id: SessionId, step: int, value: Any) -> Sequence[SessionEffect]:
         session = self._sessions.get(session_id)
@@ -173,13 +191,24 @@ class SessionCore:
             case PhaseChanged(session, phase, step, heard, asked, missing):
                 self._note(session, step, missing)
                 return (Progress(session, phase, step, heard, asked, self._called(missing)),)
+            case Carried(session, taken, already, refused):
+                return (BallotsCarried(session, taken, already, tuple(reason for _, reason in refused)),)
+            case Waited(session, phase, step, lasted_us, waits):
+                named = tuple((self._name(member), waited, heard) for member, waited, heard in waits)
+                return (Suspicion(session, phase, step, lasted_us, named),)
             case Defaulted(session, step, member):
                 return (DefaultSeen(session, step, self._name(member)),)
             case Decided():
                 return (self._decided(incoming),)
-            case Aborted(session, reason, defaulted, flows):
+            case Aborted(session, reason, defaulted, flows, transcript):
                 known = self._sessions.pop(session, None)
-                return (SessionAborted(session, _full_name(known), reason, self._called(defaulted), flows),)
+                absent = self._called(defaulted)
+                return (SessionAborted(session, _full_name(known), reason, absent, flows, transcript or None),)
+            case Booked(session, position, terms, flows, kept):
+                said = terms.currency, terms.custodian, party_flows(flows, terms), kept
+                return (SessionBooked(session, position, *said),)
+            case Refused(session, terms, reason):
+                return (ProposalRefused(session, f"{terms.mechanism}/{terms.version}", reason),)
             case Convicted(member, offence, evidence, sessions):
                 return (MemberConvicted(self._name(member), member, offence, evidence, sessions),)
 
@@ -209,6 +238,10 @@ class SessionCore:
             answer,
             reason,
             proposal.threshold,
+            event.notice,
+            tuple(map(str, proposal.sanctions)),
+            proposal.payment_max,
+            proposal.custodian,
         )
         return (told, *answers)
 
@@ -288,6 +321,15 @@ class SessionCore:
 
     def _called(self, members: Sequence[MemberId]) -> tuple[str, ...]:
         return tuple(self._name(member) for member in members)
+
+
+def _carriages(ballots: Sequence[bytes]) -> Sequence[Carry]:
+    """The ballots by the session that they name; what is no ballot names none, and is refused below."""
+    named: dict[SessionId, list[bytes]] = {}
+    for data in ballots:
+        ballot = Ballot.parse(data)
+        named.setdefault(ballot.session if ballot is not None else b"", []).append(data)
+    return tuple(Carry(session, tuple(batch)) for session, batch in named.items())
 
 
 def _full_name(session: _Session | None) -> str:

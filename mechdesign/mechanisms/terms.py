@@ -13,7 +13,7 @@ from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.errors import LocalProtocolError, MechanismError
 from mechdesign.kernel.flow import ACCOUNTS, DEPOSIT
 from mechdesign.kernel.machine import Entropy
-from mechdesign.mechanisms import registry
+from mechdesign.mechanisms import codec, registry
 from mechdesign.mechanisms.computation import AnyMechanism, Computation, tie_from_text, tie_to_text
 from mechdesign.mechanisms.describe import needs_funder
 from mechdesign.mechanisms.events import ProposeSession
@@ -84,14 +84,16 @@ class Policy:
         report_bytes_max: takes part in no session with longer reports, for the same reason.
         open_ms_min: stakes no deposit on its own opening where the window for it is shorter: a proposer could set one
             that closes before an honest opening can be ordered, and share the deposits.
+        payment_max: takes part in no session in which it could owe more; None for any.
     """
 
     mechanisms: frozenset[str] | None = None
     deposit_max: Fraction | None = None
     enrol: bool = True
-    sessions_max: int = 64
+    sessions_max: int = 256
     report_bytes_max: int = 16 * 1024
     open_ms_min: int = 1_000
+    payment_max: Fraction | None = None
 
     def objection(self, proposal: Proposal, enrolled: int = 0) -> str:
         """Why this member does not take part, or an empty text.
@@ -107,6 +109,9 @@ class Policy:
             return f"this member's policy does not accept {full}"
         if self.deposit_max is not None and proposal.deposit > self.deposit_max:
             return f"the deposit of {proposal.deposit} is more than the {self.deposit_max} that this member stakes"
+        if self.payment_max is not None and (proposal.payment_max is None or proposal.payment_max > self.payment_max):
+            most = "any amount" if proposal.payment_max is None else f"up to {proposal.payment_max}"
+            return f"a player could owe {most}, and this member pays at most {self.payment_max}"
         if enrolled >= self.sessions_max:
             return f"this member takes part in {enrolled} sessions already"
         if proposal.report_bytes > self.report_bytes_max:
@@ -206,8 +211,19 @@ def proposal_of(request: ProposeSession, me: MemberId, names: Mapping[MemberId, 
         open_ms=request.open_ms,
         attest_ms=request.attest_ms,
         players_min=request.players_min,
+        default_report=_default_report(request),
+        payment_max=request.payment_max,
+        custodian=request.custodian,
+        roll=request.roll,
+        rolled=request.rolled,
         nonce=nonce,
     )
+
+
+def _default_report(request: ProposeSession) -> bytes | None:
+    if request.default_report is None:
+        return None
+    return codec.encode(request.mechanism.report_schema(), request.default_report)
 
 
 def default_seal(members: int) -> Seal:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from mechdesign.kernel.errors import InputError
 from mechdesign.mechanisms.coin import Seed
 
-__all__ = ["LEXICOGRAPHIC", "CoinNeeded", "Tie", "TieRule"]
+__all__ = ["LEXICOGRAPHIC", "CoinNeeded", "Tie", "TieBreaker", "TieRule"]
 
 T = TypeVar("T")
 
@@ -25,8 +25,9 @@ class Tie:
     Attributes:
         about: what the candidates are equal in, such as ``highest bid``.
         among: the tied candidates, in roster or parameter order.
-        order: the same candidates as the rule ordered them; the first is preferred.
-        rule: the name of the rule.
+        order: the same candidates as the rule ordered them; the first is preferred. Empty where a coin would decide
+            but need not fall, because each candidate counts for its chance.
+        rule: the name of the rule, or ``otherwise`` in a result that another order would have given.
     """
 
     about: str
@@ -35,12 +36,32 @@ class Tie:
     rule: str
 
     @property
-    def chosen(self) -> str:
-        """The candidate that the rule put first."""
-        return self.order[0]
+    def chosen(self) -> str | None:
+        """The candidate that the rule put first, or None where each counts for its chance."""
+        return self.order[0] if self.order else None
 
     def __str__(self) -> str:
-        return f"tie for {self.about} among {', '.join(self.among)}: {self.chosen} first ({self.rule})"
+        how = f"{self.chosen} first" if self.order else "each as likely"
+        return f"tie for {self.about} among {', '.join(self.among)}: {how} ({self.rule})"
+
+
+class TieBreaker(Protocol):
+    """What orders equal candidates: the session's rule, or one that tries what other orders would have given."""
+
+    @property
+    def kind(self) -> str:
+        """The name of the rule."""
+
+    def rank(
+        self, candidates: Sequence[T], about: str, seed: Seed | None, within: Sequence[T] = ()
+    ) -> tuple[tuple[T, ...], tuple[Tie, ...]]:
+        """Order candidates of which more than the first place counts; see :meth:`TieRule.rank`."""
+
+    def pick(self, candidates: Sequence[T], about: str, seed: Seed | None) -> tuple[T, tuple[Tie, ...]]:
+        """Choose one of at least one candidate; see :meth:`TieRule.pick`."""
+
+    def ordered(self, candidates: Sequence[T]) -> tuple[T, ...]:
+        """Order candidates without a coin; see :meth:`TieRule.ordered`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +107,24 @@ class TieRule:
         """Return the parameter that :meth:`parse` reads back."""
         return list(self.order) if self.kind == "given" else self.kind
 
-    def rank(self, candidates: Sequence[T], about: str, seed: Seed | None) -> tuple[tuple[T, ...], tuple[Tie, ...]]:
+    def ordered(self, candidates: Sequence[T]) -> tuple[T, ...]:
+        """Return candidates in the order that is known without a coin: the given one, else as they stand.
+
+        This decides who gets a last minor unit where amounts are rounded: nobody tosses a coin for that.
+        """
+        place = {name: number for number, name in enumerate(self.order)}
+        return tuple(sorted(candidates, key=lambda candidate: place.get(str(candidate), len(place))))
+
+    def rank(
+        self, candidates: Sequence[T], about: str, seed: Seed | None, within: Sequence[T] = ()
+    ) -> tuple[tuple[T, ...], tuple[Tie, ...]]:
         """Order equal candidates.
 
         Args:
             candidates: in roster or parameter order, without repetition.
             about: what they are equal in.
             seed: the tossed coin, where there is one.
+            within: all that the coin orders, the candidates among them, where it must not depend on who is tied.
 
         Returns:
             The candidates in the rule's order, and the tie to show in the result (none where there is only one).
@@ -102,14 +134,18 @@ class TieRule:
         """
         if len(candidates) < 2:
             return tuple(candidates), ()
-        if self.kind == "by_coin":
-            if seed is None:
-                raise CoinNeeded(about)
-            order = seed.shuffled(candidates, about)
+        if self.kind != "by_coin":
+            order = self.ordered(candidates)
+        elif seed is None:
+            raise CoinNeeded(about)
         else:
-            place = {name: number for number, name in enumerate(self.order)}
-            order = tuple(sorted(candidates, key=lambda candidate: place.get(str(candidate), len(place))))
+            order = tuple(one for one in seed.shuffled(within or candidates, about) if one in candidates)
         return order, (Tie(about, tuple(map(str, candidates)), tuple(map(str, order)), self.kind),)
+
+    def pick(self, candidates: Sequence[T], about: str, seed: Seed | None) -> tuple[T, tuple[Tie, ...]]:
+        """Return the first of equal candidates, and the tie to show; see :meth:`rank`."""
+        order, ties = self.rank(candidates, about, seed)
+        return order[0], ties
 
 
 LEXICOGRAPHIC = TieRule()

@@ -9,17 +9,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeAlias
 
-from mechdesign.decision.coin import parse_contribution
-from mechdesign.decision.entries import CoinEntry, Kind, SealEntry, parse
-from mechdesign.decision.proposal import Seal
-from mechdesign.decision.sealing.threshold import (
-    Committee,
-    Context,
-    Dealing,
-    Purpose,
-    parse_dealing,
-    verify_dealing,
-)
+from mechdesign.decision.entries import CarryEntry, CoinEntry, Kind, SealEntry, parse
+from mechdesign.decision.sealed import dealings_in
+from mechdesign.decision.sealing.threshold import Committee, Context, Dealing, verify_dealing
 from mechdesign.decision.setting import Setting
 from mechdesign.group.block import parse_block
 from mechdesign.group.leaf import decode_leaf
@@ -33,7 +25,7 @@ SettingOf: TypeAlias = Callable[[bytes], Setting | None]
 
 _BLOCK_BYTES = 140
 # A block with a dealing has more for each member: a reference of 44 bytes, two points and a scalar.
-_WAITING_MAX = 512
+_WAITING_MAX = 1024
 # Dealings that are looked at and not ordered yet; more are checked when they are ordered, so nobody can fill memory.
 
 
@@ -58,37 +50,21 @@ class Ahead:
         block = parse_block(record, self._roster)
         for leaf in block.leaves if block is not None else ():
             submission = decode_leaf(leaf, self._roster)
-            if submission is not None and submission.kind in (Kind.SEAL, Kind.COIN):
+            if submission is not None and submission.kind in (Kind.SEAL, Kind.COIN, Kind.CARRY):
                 self._begin(submission)
 
     def _begin(self, submission: Submission) -> None:
-        found = self._dealing(submission)
-        if found is None:
-            return
-        committee, context, dealing = found
-        place = committee.digest, context.encoded
-        if place in self._waiting:  # a second dealing for one place cannot count, unless the first is never ordered
-            return
-        while len(self._waiting) >= _WAITING_MAX:
-            self._waiting.pop(next(iter(self._waiting)))[1].cancel()
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, "mechdesign-dealings")
-        self._waiting[place] = dealing.encoded, self._pool.submit(verify_dealing, *found)
-
-    def _dealing(self, submission: Submission) -> tuple[Committee, Context, Dealing] | None:
         said = parse(submission.kind, submission.data)
-        if not isinstance(said, SealEntry | CoinEntry) or (setting := self._setting_of(said.session)) is None:
-            return None
-        purpose = Purpose.REPORT if isinstance(said, SealEntry) else Purpose.COIN
-        if isinstance(said, CoinEntry):
-            dealing = parse_contribution(said.dealing, setting.committee)
-        elif said.sealed is not None and setting.proposal.seal is Seal.THRESHOLD:
-            dealing = parse_dealing(said.sealed, setting.committee, setting.proposal.report_bytes)
-        else:
-            return None
-        if dealing is None:
-            return None
-        return setting.committee, setting.context(said.step, purpose, submission.sender), dealing
+        setting = self._setting_of(said.session) if isinstance(said, SealEntry | CoinEntry | CarryEntry) else None
+        for committee, context, dealing in dealings_in(submission, setting) if setting is not None else ():
+            place = committee.digest, context.encoded
+            if place in self._waiting:  # a second dealing for one place seldom counts
+                continue
+            while len(self._waiting) >= _WAITING_MAX:
+                self._waiting.pop(next(iter(self._waiting)))[1].cancel()
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(1, "mechdesign-dealings")
+            self._waiting[place] = dealing.encoded, self._pool.submit(verify_dealing, committee, context, dealing)
 
     def check(self, committee: Committee, context: Context, dealing: Dealing) -> bool:
         """What ``verify_dealing`` says, from the thread if it was given this very dealing."""

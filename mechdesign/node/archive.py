@@ -1,9 +1,9 @@
-"""The folder of a node: transcripts of sessions, evidence against members."""
+"""The folder of a node: transcripts of sessions, evidence against members, notices for participants on a roll."""
 
 import os
 from pathlib import Path
 
-from mechdesign.mechanisms.events import MemberConvicted, SessionAborted, Settled, UserEvent
+from mechdesign.mechanisms.events import MemberConvicted, SessionAborted, SessionProposed, Settled, UserEvent
 
 __all__ = ["Archive"]
 
@@ -21,13 +21,15 @@ class Archive:
             folder.mkdir(parents=True, exist_ok=True)
 
     def keep(self, event: UserEvent) -> None:
-        """Write the transcript or the evidence that an event carries; a replay writes the same file again."""
+        """Write the transcript, evidence or notice that an event carries; a replay writes the same file again."""
         match event:
             case Settled(session=session, transcript=data) | SessionAborted(session=session, transcript=data) if data:
                 self._write(f"{session.hex()[:16]}.transcript", data)
             case MemberConvicted(member, key, offence, evidence):
                 plain = all(letter.isalnum() or letter in "-_" for letter in member)
                 self._write(f"{offence}-{member if plain else key.hex()[:16]}.evidence", evidence)
+            case SessionProposed(session=session, notice=notice) if notice:
+                self._write(f"{session.hex()[:16]}.notice", notice)
             case _:
                 pass
 

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from mechdesign.kernel.config import TransportConfig
 from mechdesign.kernel.crypto import Ed25519, MemberId
 from mechdesign.kernel.identity import Identity
-from mechdesign.transport.face import PeerAddress, Transport
+from mechdesign.transport.face import PeerAddress, Strangers, Transport
 from mechdesign.transport.memory import MemoryNetwork, MemoryTransport
 from mechdesign.transport.messages import LinkEvent
 from mechdesign.transport.zeromq import ZeroMQTransport
@@ -22,6 +22,8 @@ def tcp(
     listen: str | None,
     peers: Mapping[MemberId, PeerAddress],
     config: TransportConfig | None = None,
+    *,
+    strangers: Strangers | None = None,
 ) -> TransportFactory:
     """Links over ZeroMQ and CURVE.
 
@@ -30,10 +32,12 @@ def tcp(
         listen: where we listen, such as ``"tcp://127.0.0.1:7001"``; None where we only dial.
         peers: where each peer listens.
         config: limits and heartbeats.
+        strangers: whether and how others may introduce themselves; they are refused if not given.
     """
 
     def make(on_event: Callable[[LinkEvent], None]) -> Transport:
-        return ZeroMQTransport(identity, Ed25519(), listen, peers, config or TransportConfig(), on_event)
+        limits = config or TransportConfig()
+        return ZeroMQTransport(identity, Ed25519(), listen, peers, limits, on_event, strangers=strangers)
 
     return make
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from mechdesign.kernel.errors import InputError, MechdesignError
-from mechdesign.mechanisms.events import Asked, Progress, SessionAborted, Settled, UserEvent
+from mechdesign.mechanisms.events import Asked, Progress, SessionAborted, SessionMissed, Settled, UserEvent
 from mechdesign.mechanisms.play import PASS
 from mechdesign.player import Strategy
 
@@ -15,8 +15,8 @@ __all__ = ["End", "Party"]
 
 log = logging.getLogger(__name__)
 
-End: TypeAlias = Settled | SessionAborted
-"""How a session ended."""
+End: TypeAlias = Settled | SessionAborted | SessionMissed
+"""How a session ended, or that it ended without us."""
 
 _ENDS_MAX = 1024
 
@@ -46,7 +46,7 @@ class Party:
                     task.add_done_callback(lambda done: self._answers.pop(done, None))
             case Progress(session, phase, step):
                 self._drop(session, step if phase in ("sealing", "asking") else None)
-            case Settled() | SessionAborted():
+            case Settled() | SessionAborted() | SessionMissed():
                 self._end(event, replaying)
             case _:
                 pass

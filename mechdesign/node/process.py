@@ -1,50 +1,56 @@
-"""One member as a running process: the loop that drives its stack.
+"""One member as a running process: a driver with its stack, its party, and what it keeps of sessions.
 
-Everything happens on one asyncio loop. Frames and link events queue up and are handed to the stack in one go, together
-with what is due by then; the effects are performed in order: consecutive records in one transaction, durable before the
-next frame leaves. An exception in a core is a bug, and stops the node loudly; an exception in a strategy is the
-party's, and makes the player pass.
+An exception in a strategy is the party's, and makes the player pass.
 """
 
-import asyncio
 import logging
 import os
-import time
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mechdesign.decision.custody.custodian import Custodian, attend
 from mechdesign.decision.membership import member_of
+from mechdesign.decision.sealing.threshold import Committee, Context, Dealing
+from mechdesign.decision.setting import Setting
 from mechdesign.group.journal import Journal
-from mechdesign.group.messages import Append, Compact
-from mechdesign.group.roster import Roster
+from mechdesign.group.messages import Append, Change
+from mechdesign.group.multicast.multicast import Means
+from mechdesign.group.roster import Member, Roster
+from mechdesign.group.views.invitation import Invitation
 from mechdesign.kernel.config import GroupConfig
 from mechdesign.kernel.crypto import Ed25519
-from mechdesign.kernel.errors import ConfigError, InputError, LocalProtocolError
+from mechdesign.kernel.errors import ConfigError, LocalProtocolError
+from mechdesign.kernel.exchange import X25519Exchange
 from mechdesign.kernel.identity import Identity
-from mechdesign.kernel.machine import SECOND, Entropy, Instant
-from mechdesign.mechanisms.events import MemberConvicted, ProposeSession, Report, Settled, UserEvent, UserRequest
+from mechdesign.kernel.machine import Entropy
+from mechdesign.mechanisms.events import (
+    CarryBallots,
+    MemberConvicted,
+    ProposeSession,
+    Removed,
+    Report,
+    Settled,
+    UserEvent,
+    UserRequest,
+    ViewBegun,
+)
 from mechdesign.mechanisms.session import Lookup, Policy, registered
+from mechdesign.node.acquaintances import Acquaintances, Address, our_line
 from mechdesign.node.ahead import Ahead
 from mechdesign.node.archive import Archive
+from mechdesign.node.driver import Driver
 from mechdesign.node.links import TransportFactory
 from mechdesign.node.party import End, Party
 from mechdesign.node.stack_like import StackLike
 from mechdesign.player import Strategy
-from mechdesign.stack import Stack, StackEffect, StackStatus
+from mechdesign.stack import Stack, StackStatus
 from mechdesign.transport.face import Transport
-from mechdesign.transport.messages import LinkEvent, Send
 
 __all__ = ["Node", "NodeStatus"]
 
 log = logging.getLogger(__name__)
-
-_BATCH = 64
-# Inputs that are handed over in one go; more are handed over at once, so that the queue stays this short.
-_TICKS = 256
-# Ticks in one turn of the loop, after which sockets get theirs.
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +72,8 @@ class Node:
     """Runs one member.
 
     Args:
-        roster: the group.
-        identity: our keys; the member has to stand in the roster.
+        start: the roster of the first epoch that we belong to, or the invitation with which we join.
+        identity: our keys; the member has to stand in the roster, or be the one that is invited.
         transport: how to make our links.
         journal: our journal's file, or None to keep nothing (a node that is stopped is then gone for good).
         strategy: answers what our player is asked; None where the application answers with :meth:`report`.
@@ -77,15 +83,17 @@ class Node:
         out: folder for transcripts and evidence, or None.
         on_event: is told every event of the party, in order, on the loop.
         wrap: makes an adversary of the stack, for tests and demonstrations.
+        address: where a member listens that comes into the group; None where nobody knows, so that it dials us.
         entropy: the source of salts and nonces.
 
     Raises:
-        ConfigError: the identity is not in the roster, or not with these keys.
+        ConfigError: the identity is not in the roster or not invited, or not with these keys.
+        VerificationError: the invitation is not signed by a quorum.
     """
 
     def __init__(
         self,
-        roster: Roster,
+        start: Roster | Invitation,
         identity: Identity,
         *,
         transport: TransportFactory,
@@ -97,27 +105,26 @@ class Node:
         out: Path | None = None,
         on_event: Callable[[UserEvent], None] | None = None,
         wrap: Callable[[Stack], StackLike] | None = None,
+        address: Address = lambda _: None,
         entropy: Entropy = os.urandom,
     ) -> None:
-        place = roster.place(identity.public)
-        if place is None:
+        roster = start if isinstance(start, Roster) else start.roster
+        us = our_line(start, identity)
+        if us is None:
             raise ConfigError(f"{identity} is not a member of the group {roster.group!r}: check roster and key file")
-        if roster.members[place] != member_of(identity, roster.members[place].name):
+        if us != member_of(identity, us.name):
             raise ConfigError(
                 f"the group {roster.group!r} has other link or sealing keys of {identity}: keygen ran again"
             )
-        self.roster = roster
-        self.name = roster.name(identity.public)
-        self.replaying = False
-        self._journal_path = journal
-        self._journal: Journal | None = None
+        self.name = us.name
+        self._acquaintances = Acquaintances(roster, identity, address)
         self._out = out
         self._archive = Archive(None)
         self._party = Party(strategy, self.report)
         self._on_event = on_event
-        self._ahead = Ahead(roster, lambda session: stack.decision.setting(session))  # noqa: PLW0108 - made below
-        stack = Stack.build(
-            roster,
+        self._ahead = Ahead(roster, self._setting)
+        self._inner = Stack.build(
+            start,
             identity,
             Ed25519(),
             config or GroupConfig(),
@@ -125,20 +132,30 @@ class Node:
             sealing_seed=identity.sealing_seed,
             lookup=lookup,
             policy=policy,
-            check=self._ahead.check,
+            check=self._check,
+            means=Means(X25519Exchange(), identity, entropy),
         )
-        self._stack: StackLike = wrap(stack) if wrap else stack
-        self._transport = transport(self._arrived)
-        self._member = identity.public
-        self._inputs: deque[LinkEvent] = deque()
-        self._effects: deque[StackEffect] = deque()
-        self._performing = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._turn: asyncio.Handle | None = None
-        self._alarm: asyncio.TimerHandle | None = None
-        self._done: asyncio.Future[None] | None = None
-        self._closing: asyncio.Task[None] | None = None
-        self._failure: Exception | None = None
+        self._stack: StackLike = wrap(self._inner) if wrap else self._inner
+        open_journal = None if journal is None else lambda: Journal(journal, identity.public, roster.digest)
+        self._driver = Driver(
+            self.name,
+            self._stack,
+            transport,
+            open_journal,
+            self._tell,
+            written=self._look_ahead,
+            closing=self._closing,
+        )
+
+    @property
+    def roster(self) -> Roster:
+        """Of the present epoch; of one that has yet to come in, that of its invitation."""
+        return self._inner.roster
+
+    @property
+    def channels(self) -> tuple[bytes, ...]:
+        """On which the group's frames come."""
+        return self._inner.channels
 
     # ------------------------------------------------------------------------------------------------------- life
 
@@ -151,28 +168,14 @@ class Node:
             JournalError: the journal is in use, damaged, or of another member or group.
             ConfigError: the address to listen on cannot be used.
         """
-        if self._loop is not None:
-            raise LocalProtocolError("a node is started once")
-        self._loop = asyncio.get_running_loop()
-        self._done = self._loop.create_future()
-        try:
-            self._archive = Archive(self._out)
-            records: Iterable[tuple[str, bytes, bytes]] = ()
-            if self._journal_path is not None:
-                self._journal = Journal(self._journal_path, self._member, self.roster.digest)
-                records = self._journal.records()
-            self.replaying = True
-            try:
-                self._perform(self._stack.restore(records, _now()))
-            finally:
-                self.replaying = False
-            await self._transport.start()
-        except BaseException:
-            self._done.cancel()
-            await self._close()
-            raise
+        self._archive = Archive(self._out)
+        await self._driver.start()
         log.info("%s is up in group %s", self.name, self.roster.group)
-        self._soon()
+
+    @property
+    def replaying(self) -> bool:
+        """Whether events that are told now were told in an earlier life."""
+        return self._driver.replaying
 
     async def run(self) -> None:
         """Wait until the node is stopped.
@@ -180,55 +183,16 @@ class Node:
         Raises:
             Exception: whatever made the node stop by itself: a bug in a core, or a journal that cannot be written.
         """
-        if self._done is None:
-            raise LocalProtocolError("start the node first")
-        await asyncio.shield(self._done)
+        await self._driver.run()
 
     async def stop(self) -> None:
         """Cancel what waits for the party, close links and journal; a second call waits for the first."""
-        if self._done is None:
-            return
-        if self._closing is None:
-            self._closing = asyncio.ensure_future(self._close())
-        await asyncio.shield(self._closing)
-        if not self._done.done():
-            self._done.set_result(None)
+        await self._driver.stop()
 
-    async def _close(self) -> None:
-        for handle in (self._turn, self._alarm):
-            if handle is not None:
-                handle.cancel()
-        await self._party.close(
-            self._failure or LocalProtocolError(f"{self.name} was stopped before the session ended")
-        )
-        try:
-            await self._transport.close()
-        finally:
-            self._ahead.close()
-            if self._journal is not None:
-                self._journal.close()
-
-    def _fail(self, error: Exception) -> None:
-        """Stop at once: nothing that a broken core says may leave."""
-        if self._failure is not None or self._done is None or self._done.done():
-            return
-        log.critical("%s stops: %s: %s", self.name, type(error).__name__, error, exc_info=error)
-        self._failure = error
-        self._inputs.clear()
-        self._effects.clear()
-        done = self._done
-
-        async def close() -> None:
-            try:
-                await self._close()
-            except Exception as second:  # such as the journal that could not be written and now cannot be closed
-                log.error("%s does not close cleanly: %s", self.name, second)
-            finally:
-                if not done.done():
-                    done.set_exception(error)
-                    done.exception()  # whoever waits in run() sees it; nobody has to
-
-        self._closing = asyncio.ensure_future(close())
+    async def _closing(self, failure: Exception | None) -> None:
+        stopped = LocalProtocolError(f"{self.name} was stopped before the session ended")
+        await self._party.close(failure or stopped)
+        self._ahead.close()
 
     # ------------------------------------------------------------------------------------------------------- party
 
@@ -249,124 +213,90 @@ class Node:
         """
         self._submit(Report(session, step, value))
 
+    def carry(self, ballots: Sequence[bytes]) -> None:
+        """Carry ballots of participants that are not members; a ``BallotsCarried`` event tells what becomes of them.
+
+        Raises:
+            LocalProtocolError: the node is not running.
+        """
+        self._submit(CarryBallots(tuple(ballots)))
+
+    def attend(self, custodian: Custodian) -> None:
+        """Report what a custodian has received and paid out by now; nothing where no session names our member.
+
+        Raises:
+            LocalProtocolError: the node is not running.
+        """
+        for request in attend(custodian, self._inner.decision.custody()):
+            self._submit(request)
+
+    def change(self, change: Change) -> None:
+        """Have the members of the group changed: once what runs has ended, and where the change holds.
+
+        Raises:
+            LocalProtocolError: we are not in the group, or the node is not running.
+        """
+        self._driver.submit(change)
+
+    def consent(self, joiner: Member, address: str | None = None) -> tuple[int, bytes]:
+        """Sign that somebody may join the group's next epoch, and let it link with us.
+
+        Args:
+            joiner: its line of the next roster.
+            address: where it listens, if we are to dial it.
+
+        Returns:
+            Our index in roster order and our signature; a quorum of these is its invitation.
+
+        Raises:
+            ConfigError: its link key is another member's.
+            LocalProtocolError: we are not in the group.
+        """
+        return self._acquaintances.consent(joiner, address, self.roster, self.transport)
+
     async def ended(self, session: bytes | None = None) -> End:
         """Wait for the end of a session; without one, for the next session to end.
 
         Raises:
             Exception: the node stopped before that.
         """
-        self._check_running()
+        self._driver.check_running()
         return await self._party.ended(session)
 
     def status(self) -> NodeStatus:
         """What this node sees at present."""
-        return NodeStatus(self.name, self._stack.status(), dict(self._transport.counters))
+        return NodeStatus(self.name, self._stack.status(), dict(self.transport.counters))
 
     @property
     def transport(self) -> Transport:
         """Our links; over TCP they know the address that was bound."""
-        return self._transport
+        return self._driver.transport
 
     def _submit(self, request: UserRequest) -> None:
-        self._check_running()
-        try:
-            effects = self._stack.submit(request, _now())
-        except (InputError, LocalProtocolError):
-            raise  # the caller's mistake, which left the stack as it was
-        except Exception as error:
-            self._fail(error)
-            raise
-        try:
-            self._perform(effects)
-        except Exception as error:
-            self._fail(error)
-            raise
-        self._soon()
+        self._driver.submit(request)
 
-    def _check_running(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-        if self._loop is None or self._closing is not None:
-            raise LocalProtocolError(f"{self.name} is not running")
+    def _change_epoch(self) -> None:
+        roster = self.roster
+        self._acquaintances.changed(roster, self.transport)
+        self._ahead.close()
+        self._ahead = Ahead(roster, self._setting)
 
-    # -------------------------------------------------------------------------------------------------------- loop
+    def _setting(self, session: bytes) -> Setting | None:
+        return self._inner.decision.setting(session)
 
-    def _arrived(self, event: LinkEvent) -> None:
-        if self._failure is not None or self._closing is not None:
-            return
-        self._inputs.append(event)
-        if len(self._inputs) >= _BATCH and not self._performing:
-            self._run_turn()
-        else:
-            self._soon()
+    def _check(self, committee: Committee, context: Context, dealing: Dealing) -> bool:
+        return self._ahead.check(committee, context, dealing)
 
-    def _soon(self) -> None:
-        if self._turn is None and self._loop is not None:
-            self._turn = self._loop.call_soon(self._run_turn)
-
-    def _run_turn(self) -> None:
-        """Hand over all that waits, do what is due, perform the effects, set the alarm."""
-        if self._turn is not None:
-            self._turn.cancel()
-            self._turn = None
-        if self._failure is not None or self._closing is not None:
-            return
-        try:
-            now = _now()
-            effects: list[StackEffect] = []
-            while self._inputs:
-                effects += self._stack.receive(self._inputs.popleft(), now)
-            for _ in range(_TICKS):
-                deadline = self._stack.deadline
-                if deadline is None or deadline > now:
-                    break
-                effects += self._stack.tick(now)
-            self._perform(effects)
-        except Exception as error:
-            self._fail(error)
-            return
-        self._arm()
-
-    def _arm(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
-        deadline = self._stack.deadline
-        if deadline is not None and self._loop is not None:
-            self._alarm = self._loop.call_later(max(0, deadline - _now()) / SECOND, self._soon)
-
-    def _perform(self, effects: Iterable[StackEffect]) -> None:
-        """Perform effects in order; what is caused meanwhile by callbacks is performed after them."""
-        self._effects.extend(effects)
-        if self._performing:
-            return
-        self._performing = True
-        try:
-            while self._effects:
-                effect = self._effects.popleft()
-                match effect:
-                    case Append() | Compact():
-                        self._write(effect)
-                    case Send(peer, data):
-                        self._transport.send(peer, data)
-                    case _:
-                        self._tell(effect)
-        finally:
-            self._performing = False
-
-    def _write(self, first: Append | Compact) -> None:
-        batch = [first]
-        while self._effects and isinstance(self._effects[0], Append | Compact):
-            batch.append(self._effects.popleft())  # type: ignore[arg-type]  # the line above has looked
-        if self._journal is not None:
-            self._journal.write(batch)
-        for record in batch:
-            if isinstance(record, Append) and record.table == "block":
-                self._ahead.look(record.data)
+    def _look_ahead(self, record: Append) -> None:
+        if record.table == "block":
+            self._ahead.look(record.data)
 
     def _tell(self, event: UserEvent) -> None:
         self._archive.keep(event)
         match event:
+            case ViewBegun() | Removed():
+                self._change_epoch()
+                log.info("%s: epoch %d of group %s has begun", self.name, self.roster.epoch, self.roster.group)
             case MemberConvicted(member, _, offence):
                 log.warning("%s is convicted of %s", member, offence)
             case Settled(session=session, agrees=False, result=result) if result is not None:
@@ -376,7 +306,3 @@ class Node:
         self._party.tell(event, replaying=self.replaying)
         if self._on_event is not None:
             self._on_event(event)
-
-
-def _now() -> Instant:
-    return time.monotonic_ns() // 1000

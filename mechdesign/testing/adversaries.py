@@ -1,16 +1,16 @@
 """Members that break the protocol, each around honest cores so that it stays part of the group.
 
 Every liar has the real signer of its own identity and forges no other. It is a machine like any other: what its honest
-core wants to send is changed, held back, doubled or added to. ``equivocators.py`` has the kinds that sign two blocks
-for one round.
+core wants to send is changed, held back, doubled or added to. ``saboteurs.py`` has the kinds that make odd blocks or
+speak oddly, ``equivocators.py`` those that sign two blocks for one round.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import TypeAlias
 
-from mechdesign.group.block import make_block, parse_block
+from mechdesign.group.block import Block, make_block, parse_block
 from mechdesign.group.core import GroupCore
 from mechdesign.group.leaf import encode_leaf
 from mechdesign.group.messages import Broadcast, Submission
@@ -22,9 +22,23 @@ from mechdesign.kernel.machine import SECOND, Instant
 from mechdesign.kernel.wire import encode
 from mechdesign.transport.messages import LinkDown, LinkUp, Packet, Send
 
-__all__ = ["Boaster", "Forger", "Liar", "Replayer", "Silent", "Stage", "Withholder"]
+__all__ = ["Boaster", "Forger", "Incoming", "Liar", "Plan", "Replayer", "Silent", "Stage", "Withholder"]
 
 Incoming: TypeAlias = Packet | LinkUp | LinkDown
+"""What a member hears from its transport."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What colluding liars know of one another's twins, by other ways than the network.
+
+    Attributes:
+        twins: by the digest of a block its twin.
+        wires: by the digest of a twin its bytes.
+    """
+
+    twins: dict[bytes, Block] = field(default_factory=dict)
+    wires: dict[bytes, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -37,6 +51,7 @@ class Stage:
         accomplices: places of the liars, itself included.
         chance: the liar's own stream of chance.
         twins: how many of its blocks an equivocator doubles; then it is honest, and the group may fall quiet.
+        plan: shared by the liars of one run, for those that collude.
     """
 
     roster: Roster
@@ -46,6 +61,7 @@ class Stage:
     accomplices: frozenset[int]
     chance: Random
     twins: int = 20
+    plan: Plan = field(default_factory=Plan)
 
     @property
     def place(self) -> int:
@@ -63,10 +79,15 @@ class Liar:
         self.roster = stage.roster
         self.place = stage.place
         self.chance = stage.chance
-        self.core = stage.make()
-        self.core.restore((), now)
+        self.core = self.fresh(now)
         self.peers: list[MemberId] = []
         self._later: list[tuple[Instant, Send]] = []
+
+    def fresh(self, now: Instant) -> GroupCore:
+        """The honest core around which the lie is built, knowing nothing yet."""
+        core = self.stage.make()
+        core.restore((), now)
+        return core
 
     @property
     def deadline(self) -> Instant | None:
@@ -112,16 +133,15 @@ class Liar:
             return []
         except KeyError:
             # For the same reason. This core is past use: the liar goes on with a new one that knows nothing.
-            self.core = self.stage.make()
-            self.core.restore((), now)
+            self.core = self.fresh(now)
             return []
         return [said for effect in effects if isinstance(effect, Send) for said in self._twist(effect, now)]
 
     def _twist(self, send: Send, now: Instant) -> list[Send]:
         return [send]
 
-    def _hold(self, send: Send, now: Instant, longest: Instant) -> None:
-        self._later.append((now + self.chance.randrange(1, longest), send))
+    def _hold(self, send: Send, now: Instant, longest: Instant, shortest: Instant = 1) -> None:
+        self._later.append((now + self.chance.randrange(shortest, longest), send))
 
     def is_own(self, wire: bytes) -> bool:
         """Whether these bytes are a block under the liar's name."""

@@ -16,6 +16,9 @@ from mechdesign.testing.schedule import draw
 
 __all__ = ["main", "parse_seeds"]
 
+_LINE_EVERY = 1000
+"""Where there is no terminal for a progress bar, a line tells so often how far it is."""
+
 FOUND_VIOLATION = 1
 """Exit code when at least one seed failed."""
 
@@ -54,11 +57,14 @@ def _campaign(
     failed: list[Outcome] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        for outcome in progress.track(_outcomes(wanted, jobs), total=len(wanted), description="seeds"):
+        outcomes = progress.track(_outcomes(wanted, jobs), total=len(wanted), description="seeds")
+        for played, outcome in enumerate(outcomes, 1):
             if outcome.violation is not None:
                 failed.append(outcome)
                 console.print(str(outcome), style="red", markup=False, highlight=False, soft_wrap=True)
                 console.print(f"  replay: python -m mechdesign.testing.campaign --seeds {outcome.seed}", soft_wrap=True)
+            if not console.is_terminal and played % _LINE_EVERY == 0:
+                console.print(f"{played} of {len(wanted)} seeds, {len(failed)} failed")
     minutes = (time.monotonic() - began) / 60
     console.print(f"{len(wanted)} seeds, {len(failed)} failed, {len(wanted) / minutes:.0f} a minute with {jobs} jobs")
     if failed:

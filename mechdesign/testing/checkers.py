@@ -11,7 +11,7 @@ from mechdesign.kernel.crypto import MemberId
 from mechdesign.testing.simulator import Simulator, Violation
 from mechdesign.transport.messages import Send
 
-__all__ = ["BlockId", "BlockReader", "Blocks", "Evidence", "Log"]
+__all__ = ["BlockId", "BlockReader", "Blocks", "Evidence", "Log", "Promptness"]
 
 BlockId = tuple[int, MemberId, bytes]
 """(round, author, digest) of a block."""
@@ -75,6 +75,10 @@ class Log:
             raise Violation(f"the proof that comes with position {position} does not hold")
         self.entries.append(submission)
 
+    def told_before(self, name: tuple[bytes, int], position: int) -> bool:
+        """Whether the submission of that (sender, number) stands before a position."""
+        return self._names.get((MemberId(name[0]), name[1]), position) < position
+
     def holds(self, place: int, sender: MemberId, data: Iterable[bytes]) -> bool:
         """Whether the member's log has all of these from that sender."""
         length = self.lengths[place]
@@ -88,44 +92,36 @@ class Blocks:
 
     Attributes:
         made: how many blocks the honest members have made so far.
-        seen_twice: authors of whom an honest member holds two blocks of one round, by that member's place.
+        highest: the highest round of them.
     """
 
     def __init__(
         self, simulator: Simulator, honest: Iterable[int], read_frame: BlockReader, read_record: BlockReader
     ) -> None:
         self.made = 0
-        self.seen_twice: dict[int, set[MemberId]] = {place: set() for place in honest}
+        self.highest = -1
         self._read_frame = read_frame
         self._read_record = read_record
         self._members = [process.member for process in simulator.processes]
         self._left: dict[tuple[MemberId, int], bytes] = {}
-        self._stored: dict[int, dict[tuple[MemberId, int], bytes]] = {place: {} for place in honest}
+        self._honest = frozenset(honest)
         self._frame: tuple[bytes, tuple[BlockId, ...]] = (b"", ())
         simulator.watch(Send, self._send)
         simulator.watch(Append, self._append)
-        simulator.watch_lives(self._life)
-
-    def _life(self, place: int, begins: bool) -> None:
-        if place in self._stored and not begins:
-            self._stored[place] = {}
-            self.seen_twice[place] = set()
 
     def _append(self, place: int, record: Append) -> None:
-        if place not in self._stored or record.table != "block":
+        if place not in self._honest or record.table != "block":
             return
-        stored = self._stored[place]
         for round_, author, digest in self._read_record(record.data):
             if author == self._members[place]:
                 self.made += 1
+                self.highest = max(self.highest, round_)
                 if not record.sync:
                     raise Violation(f"member {place} does not sync its own block of round {round_}")
                 self._leave(place, round_, digest)
-            elif stored.setdefault((author, round_), digest) != digest:
-                self.seen_twice[place].add(author)
 
     def _send(self, place: int, effect: Send) -> None:
-        if place not in self._stored:
+        if place not in self._honest:
             return
         # One frame goes to many peers: read it once.
         if self._frame[0] is not effect.data:
@@ -139,6 +135,36 @@ class Blocks:
     def _leave(self, place: int, round_: int, digest: bytes) -> None:
         if self._left.setdefault((self._members[place], round_), digest) != digest:
             raise Violation(f"honest member {place} signed two blocks for round {round_}")
+
+
+class Promptness:
+    """In how many rounds what honest members say, or have said and not seen, is ordered after an instant.
+
+    Attributes:
+        slowest: the most rounds that any submission took since :meth:`begin`.
+    """
+
+    def __init__(self, simulator: Simulator, blocks: Blocks) -> None:
+        self.slowest = 0
+        self._counts = False
+        self._blocks = blocks
+        self._since: dict[tuple[MemberId, bytes], int] = {}
+        self._members = [process.member for process in simulator.processes]
+        simulator.watch(Delivered, self._delivered)
+
+    def said(self, place: int, data: bytes) -> None:
+        """A member was asked to say this."""
+        self._since[self._members[place], data] = self._blocks.highest
+
+    def begin(self) -> None:
+        """From now on rounds count: what waits waits from here."""
+        self._counts = True
+        self._since = dict.fromkeys(self._since, self._blocks.highest)
+
+    def _delivered(self, place: int, event: Delivered) -> None:
+        since = self._since.pop((event.submission.sender, event.submission.data), None)
+        if since is not None and self._counts:
+            self.slowest = max(self.slowest, self._blocks.highest - since)
 
 
 class Evidence:

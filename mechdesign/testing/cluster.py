@@ -6,10 +6,11 @@ everything from one number. Either checks agreement, single signing and innocenc
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from random import Random
 from typing import Any
 
+from mechdesign.group.block import parse_block
 from mechdesign.group.committer import CommitRule
 from mechdesign.group.core import GroupCore
 from mechdesign.group.messages import Append, Broadcast, Submission
@@ -19,9 +20,12 @@ from mechdesign.kernel.crypto import Ed25519, KeyedHash, MemberId, SignatureSche
 from mechdesign.kernel.identity import Identity
 from mechdesign.kernel.machine import SECOND, Entropy, Instant
 from mechdesign.testing import frames
-from mechdesign.testing.adversaries import Stage
-from mechdesign.testing.checkers import Blocks, Evidence, Log
-from mechdesign.testing.equivocators import LiarKind, corrupt
+from mechdesign.testing.adversaries import Plan, Stage
+from mechdesign.testing.bounds import Bounds, rounds_max
+from mechdesign.testing.checkers import Blocks, Evidence, Log, Promptness
+from mechdesign.testing.equivocators import COLLUDING_KINDS, LiarKind, corrupt
+from mechdesign.testing.faults import Faults
+from mechdesign.testing.habits import Causality, Habits
 from mechdesign.testing.network import CALM, Network, Weather
 from mechdesign.testing.schedule import Crash, Scenario
 from mechdesign.testing.simulator import AnyMachine, Boot, Simulator, Violation
@@ -61,6 +65,7 @@ class Cluster:
 
     Attributes:
         said: what each member was asked to broadcast, by place.
+        plan: what colluding liars know of one another.
     """
 
     def __init__(
@@ -97,6 +102,7 @@ class Cluster:
         camp = chance.sample(range(n), chance.randint(1, n)) if sides is None else sides
         self._sides = frozenset(camp)
         self._twins = twins
+        self.plan = Plan()
         boots = [(signer.public, self._boot(place, signer)) for place, signer in enumerate(signers)]
         network = Network(n, Random(f"{seed}/network"), weather, edges)
         self.simulator = Simulator(boots, network, seed, silence_us=SECOND // 2, keep_history=keep_history)
@@ -104,8 +110,14 @@ class Cluster:
         self.blocks = Blocks(
             self.simulator, self.honest, frames.frame_reader(self.roster), frames.record_reader(self.roster)
         )
+        self.promptness = Promptness(self.simulator, self.blocks)
         convict = partial(frames.convicted, self.roster, self.scheme)
         self.evidence = Evidence(self.simulator, self.honest, self.liars, convict)
+        read = lru_cache(maxsize=4096)(partial(parse_block, roster=self.roster))
+        Habits(self.simulator, self.honest, self.roster, read)
+        Causality(self.simulator, self.log, self.honest, self.roster, read)
+        Faults(self.simulator, self.honest, self.liars, self.roster, self.scheme, read)
+        self.bounds = Bounds(self.simulator, self.honest, self.roster, config)
 
     @classmethod
     def of(cls, scenario: Scenario, **options: Any) -> "Cluster":
@@ -127,6 +139,9 @@ class Cluster:
         )
         simulator = cluster.simulator
         simulator.network.slowness_us = list(scenario.slowness_us)
+        simulator.network.slow_links_us = {(source, target): us for source, target, us in scenario.slow_links}
+        for process, lag_us in zip(simulator.processes, scenario.lags_us, strict=True):
+            process.lag_us = lag_us
         chance = Random(f"{scenario.seed}/starts")
         for place in range(scenario.n):
             simulator.at(chance.randrange(SECOND // 10), partial(cluster.start, place))
@@ -136,9 +151,12 @@ class Cluster:
             simulator.at(crash.at, partial(cluster._crash, crash))
         for cut in scenario.cuts:
             simulator.at(cut.at, partial(simulator.cut, cut.pairs, noticed=cut.noticed))
-        for instant in scenario.mends:
-            simulator.at(instant, simulator.mend)
-        simulator.at(scenario.heal, partial(cluster.heal, scenario.dead, scenario.after))
+            if cut.until is not None:
+                simulator.at(cut.until, partial(simulator.mend, cut.pairs))
+        if scenario.live:
+            simulator.at(scenario.heal, partial(cluster.heal, scenario.dead, scenario.after))
+            # By then every link that was cut is up again at both ends.
+            simulator.at(scenario.heal + SECOND, cluster.promptness.begin)
         return cluster
 
     def _boot(self, place: int, signer: Signer) -> Boot:
@@ -154,9 +172,15 @@ class Cluster:
             return core, effects
 
         def boot_liar(records: Sequence[Append], now: Instant, entropy: Entropy) -> tuple[AnyMachine, Sequence[object]]:
-            double = frozenset(other for other, kind in self.liars.items() if kind == "two-faced")
+            # What faces send to each other is marked with the face, so only they are accomplices of one another.
+            faces = self.liars[place] == "two-faced"
+            league = frozenset(
+                other
+                for other, kind in self.liars.items()
+                if kind in COLLUDING_KINDS and (kind == "two-faced") == faces
+            )
             chance = Random(f"{self._seed}/liar/{place}")
-            stage = Stage(self.roster, signer, make, self._sides, double, chance, self._twins)
+            stage = Stage(self.roster, signer, make, self._sides, league, chance, self._twins, self.plan)
             return corrupt(self.liars[place], stage, now), []
 
         return boot_liar if place in self.liars else boot
@@ -177,10 +201,12 @@ class Cluster:
         """Ask a member to broadcast; one that is down is asked when it starts. ``data`` is the key as well."""
         broadcast = Broadcast(data, 0, data)
         self.said[place].append(broadcast)
+        if place in self.honest:
+            self.promptness.said(place, data)
         self.simulator.submit(place, broadcast)
 
     def _crash(self, crash: Crash) -> None:
-        self.simulator.crash(crash.place, crash.after_effects)
+        self.simulator.crash(crash.place, crash.after_effects, crash.tail)
         if crash.back is not None:
             self.simulator.at(crash.back, partial(self.start, crash.place))
 
@@ -251,18 +277,25 @@ class Cluster:
             )
 
     def assert_quiet(self, seconds: float = 10, patience: float = 60) -> None:
-        """The honest members stop making blocks within the patience, and make none for as long as asked."""
+        """The honest members stop making blocks within the patience, and make none for as long as asked.
+
+        Where all are honest nothing wakes them once they were quiet for a moment. A liar may do so with a block that it
+        held back; then the time without blocks begins anew, but the patience does not.
+        """
         window = 2
-        made = -1
         limit = self.simulator.now + round(patience * SECOND)
-        while self.blocks.made != made:
-            if self.simulator.now >= limit:
+        made, since = self.blocks.made, self.simulator.now
+        silent = False
+        while self.simulator.now - since < round(seconds * SECOND):
+            if since >= limit:
                 raise Violation(f"the group does not fall quiet in {patience} s with nothing to say")
-            made = self.blocks.made
             self.run(window)
-        self.run(seconds - window)
-        if self.blocks.made != made:
-            raise Violation(f"{self.blocks.made - made} blocks were made in {seconds} s with nothing to say")
+            if self.blocks.made != made:
+                if silent and not self.liars:
+                    raise Violation(f"{self.blocks.made - made} blocks were made after a silence, with nothing to say")
+                made, since, silent = self.blocks.made, self.simulator.now, False
+            else:
+                silent = True
 
     def assert_convicted(self, *places: int) -> None:
         """Each live honest member has convicted these, and nobody else."""
@@ -271,13 +304,25 @@ class Cluster:
             if sorted(set(self.evidence.convicted[place])) != expected:
                 raise Violation(f"member {place} convicted {len(self.evidence.convicted[place])}, not {places}")
 
-    def assert_equivocators_convicted(self) -> None:
-        """An honest member that holds two blocks of one author and round has convicted the author."""
+    def assert_prompt(self) -> None:
+        """What honest members said was ordered in so many rounds, by a network without slow parts.
+
+        Three times as many as a group may go without a commit before it waits for everybody.
+        """
+        most = 9 * (self.roster.b + 2)
+        if self.promptness.slowest > most:
+            raise Violation(f"something was ordered {self.promptness.slowest} rounds after it was said, not {most}")
+
+    def assert_compact(self) -> None:
+        """No live honest member keeps more rounds than it needs to, or more of anything than its bound."""
+        most = rounds_max(self.roster)
         for place in self.live:
-            free = self.blocks.seen_twice[place].difference(self.evidence.convicted[place])
-            if free:
-                names = sorted(self.roster.name(member) for member in free)
-                raise Violation(f"member {place} holds two blocks of one round of {names} and convicts nobody")
+            self.bounds.look(place)
+            core = self.simulator.processes[place].machine
+            assert isinstance(core, GroupCore)
+            status = core.status()
+            if status.highest - status.floor > most:
+                raise Violation(f"member {place} keeps {status.highest - status.floor} rounds where {most} is the most")
 
 
 def _signer(chance: Random, real: bool) -> Signer:

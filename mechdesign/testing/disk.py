@@ -1,10 +1,15 @@
 """A fake disk: what was synced survives a crash, of the rest only a prefix that chance decides."""
 
 from random import Random
+from typing import Literal
 
 from mechdesign.group.messages import Append, Compact
 
-__all__ = ["Disk"]
+__all__ = ["Disk", "Tail"]
+
+Tail = Literal["lost", "part", "kept"]
+"""What becomes of the writes that no sync followed: a power cut loses them or keeps a front part, a killed process
+leaves them with the operating system."""
 
 
 class Disk:
@@ -35,9 +40,16 @@ class Disk:
         if record.sync:
             self._durable = len(self._writes)
 
-    def crash(self, random: Random) -> int:
-        """Lose what was not synced, or all but a front part of it; returns how many writes are gone."""
-        kept = random.randint(self._durable, len(self._writes)) if random.random() < 0.5 else self._durable
+    def crash(self, random: Random, tail: Tail | None = None) -> int:
+        """Lose what was not synced, all but a front part of it, or nothing; chance decides if ``tail`` is None.
+
+        Returns:
+            How many writes are gone.
+        """
+        chosen = ("part" if random.random() < 0.5 else "lost") if tail is None else tail
+        kept = len(self._writes) if chosen == "kept" else self._durable
+        if chosen == "part":
+            kept = random.randint(self._durable, len(self._writes))
         lost = len(self._writes) - kept
         del self._writes[kept:]
         self._durable = kept

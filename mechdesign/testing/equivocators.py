@@ -3,21 +3,66 @@
 from collections.abc import Sequence
 from typing import Literal, get_args
 
-from mechdesign.group.block import Block, make_block, parse_block
+from mechdesign.group.block import Block, Reference, make_block, parse_block
+from mechdesign.group.core import GroupCore
 from mechdesign.group.leaf import decode_leaf, encode_leaf
 from mechdesign.group.messages import Broadcast, Submission
 from mechdesign.group.packets import Blocks, Pull, decode_packet, encode_blocks
 from mechdesign.kernel.machine import SECOND, Instant
 from mechdesign.testing.adversaries import Boaster, Forger, Incoming, Liar, Replayer, Silent, Stage, Withholder
+from mechdesign.testing.saboteurs import (
+    Flooder,
+    PullInducer,
+    Racer,
+    SelectiveReferencer,
+    SelectiveSender,
+    Staller,
+)
 from mechdesign.testing.simulator import AnyMachine
 from mechdesign.transport.messages import Packet, Send
 
-__all__ = ["LIAR_KINDS", "Equivocator", "LiarKind", "Splitter", "TwoFaced", "corrupt"]
+__all__ = [
+    "COLLUDING_KINDS",
+    "EQUIVOCATING_KINDS",
+    "LIAR_KINDS",
+    "Conspirator",
+    "Equivocator",
+    "Hider",
+    "LiarKind",
+    "Rewinder",
+    "Splitter",
+    "TwoFaced",
+    "corrupt",
+]
 
-LiarKind = Literal["equivocate", "split", "two-faced", "withhold", "silent", "replay", "forge", "boast"]
+LiarKind = Literal[
+    "equivocate",
+    "split",
+    "two-faced",
+    "conspire",
+    "hide",
+    "rewind",
+    "withhold",
+    "select",
+    "snub",
+    "race",
+    "replay",
+    "induce",
+    "flood",
+    "forge",
+    "boast",
+    "stall",
+    "silent",
+]
 """Name of a way to break the protocol."""
 
 LIAR_KINDS: tuple[LiarKind, ...] = get_args(LiarKind)
+
+COLLUDING_KINDS: tuple[LiarKind, ...] = ("conspire", "hide", "two-faced")
+"""Those that are worse when others of them are about."""
+
+EQUIVOCATING_KINDS: tuple[LiarKind, ...] = ("equivocate", "split", "two-faced", "conspire")
+"""Those that live with two blocks of theirs for one round."""
 
 
 class Equivocator(Liar):
@@ -132,6 +177,89 @@ class Splitter(Equivocator):
         )
 
 
+class Conspirator(Equivocator):
+    """Equivocates together with others: they keep the same camps apart, and each builds on the twins of all.
+
+    So each camp sees a history in which nobody seems to equivocate; the other half of it is in the shared plan.
+    """
+
+    def __init__(self, stage: Stage, now: Instant) -> None:
+        super().__init__(stage, now)
+        self._faithful, self._in_slots, self._late, self._share = True, False, False, 0.9
+        self._twins, self._wires = stage.plan.twins, stage.plan.wires
+
+    def _shown(self, wire: bytes, peer: int | None) -> bytes | None:
+        block = parse_block(wire, self.roster)
+        if block is None or block.author == self.place or block.author not in self.stage.accomplices:
+            return super()._shown(wire, peer)
+        # An accomplice's block is handed on to the camp that it is meant for only.
+        if block.digest in self._wires:
+            return wire if peer in self.stage.sides else None
+        return None if block.digest in self._twins and peer in self.stage.sides else wire
+
+    def twin(self, block: Block) -> Block:
+        """The same block on the twins of its parents, where there are any, or with one more leaf."""
+        twins, header = self.stage.plan.twins, block.header
+        parents = [twins[parent.digest].ref if parent.digest in twins else parent for parent in header.parents]
+        leaves = list(block.leaves)
+        if tuple(parents) == header.parents or self.chance.random() < 0.3:
+            extra = Submission(0, self.stage.signer.public, 2**20 + block.round, self.chance.randbytes(4))
+            leaves.append(encode_leaf(extra))
+        return make_block(self.roster, self.stage.signer, block.round, parents, header.weak, leaves)
+
+
+class Hider(Withholder):
+    """Works for an equivocator: rests its blocks on the twin that nobody saw, and gives that to some who ask."""
+
+    def fresh(self, now: Instant) -> GroupCore:
+        """A core that prefers hidden twins for its parents."""
+        core, twins = super().fresh(now), self.stage.plan.twins
+        parents_of = core._proposer.parents
+
+        def parents(round_: int) -> list[Reference]:
+            found = parents_of(round_)
+            return [twins[parent.digest].ref if parent.digest in twins else parent for parent in found]
+
+        core._proposer.parents = parents  # type: ignore[method-assign]
+        return core
+
+    def _hear(self, packet: Packet, now: Instant) -> Sequence[object]:
+        content = decode_packet(self.roster, packet.data)
+        said = super()._hear(packet, now)
+        if isinstance(content, Pull) and self.roster.place(packet.peer) not in self._kept_from:
+            wires = self.stage.plan.wires
+            served = [wires[digest] for digest in content.digests if digest in wires]
+            if served:
+                return [Send(packet.peer, encode_blocks(self.roster, served)), *said]
+        return said
+
+
+class Rewinder(Liar):
+    """Signs one block for each round, but names the same predecessor twice: two histories, one of which it forgets."""
+
+    _TIMES = 10
+
+    def __init__(self, stage: Stage, now: Instant) -> None:
+        self._left = self._TIMES
+        super().__init__(stage, now)
+
+    def fresh(self, now: Instant) -> GroupCore:
+        """A core that goes back by one of its blocks where a quorum of others lets it."""
+        core = super().fresh(now)
+        parents_of = core._proposer.parents
+
+        def parents(round_: int) -> list[Reference]:
+            newest = core._proposer.newest
+            found = parents_of(round_)
+            if newest is not None and len(found) > self.roster.q and self._left and self.chance.random() < 0.5:
+                self._left -= 1
+                found[0] = newest.header.parents[0]
+            return found
+
+        core._proposer.parents = parents  # type: ignore[method-assign]
+        return core
+
+
 class _Face(Liar):
     """One of the two honest cores of a two-faced member."""
 
@@ -195,10 +323,19 @@ def corrupt(kind: LiarKind, stage: Stage, now: Instant) -> AnyMachine:
         "equivocate": Equivocator,
         "split": Splitter,
         "two-faced": TwoFaced,
+        "conspire": Conspirator,
+        "hide": Hider,
+        "rewind": Rewinder,
         "withhold": Withholder,
-        "silent": Silent,
+        "select": SelectiveSender,
+        "snub": SelectiveReferencer,
+        "race": Racer,
         "replay": Replayer,
+        "induce": PullInducer,
+        "flood": Flooder,
         "forge": Forger,
         "boast": Boaster,
+        "stall": Staller,
+        "silent": Silent,
     }
     return makers[kind](stage, now)

@@ -51,6 +51,7 @@ from mechdesign.testing.samples import (
     sample_results,
     sampled,
 )
+from mechdesign.testing.tie_checks import check_other_orders_are_told, check_ties_go_by_the_rule_alone
 
 __all__ = [
     "ALL",
@@ -273,6 +274,8 @@ IN_PROCESS: Final[tuple[Check, ...]] = (
     check_reports_survive_the_wire,
     check_values_have_one_text,
     check_ties_are_shown,
+    check_other_orders_are_told,
+    check_ties_go_by_the_rule_alone,
 )
 """The checks that are quick."""
 

@@ -13,6 +13,8 @@ bad-opening     opens its seal with another salt than it committed to; under thr
 bad-seal        under threshold sealing, deals its report so that not everybody could open it; else like bad-opening
 late            gives its report only after the ask has closed
 silent          enrols and says nothing more
+withhold        carries none of the ballots that participants hand it
+rubbish         carries bytes that are no ballots instead, and a great many of them
 crash           stops the moment its report is ordered, by raising :class:`Crashed`
 =============== ====================================================================================================
 """
@@ -21,11 +23,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from mechdesign.decision.entries import Kind, OpenEntry, ReportEntry, SealEntry, ShareEntry, parse
+from mechdesign.decision.entries import CarryEntry, Kind, OpenEntry, ReportEntry, SealEntry, ShareEntry, parse
 from mechdesign.decision.messages import Attest
 from mechdesign.decision.sealing.commit_reveal import COMMITMENT_BYTES
 from mechdesign.decision.sealing.threshold import Share
 from mechdesign.group.block import Block, make_block, parse_block
+from mechdesign.group.channel import frame, unframe
 from mechdesign.group.leaf import decode_leaf, encode_leaf
 from mechdesign.group.messages import Broadcast, Delivered, Submission
 from mechdesign.group.packets import Blocks, decode_packet, encode_blocks
@@ -76,8 +79,10 @@ class _Filter(_Layer):
         super().__init__(core)
         self._change = change
 
-    def submit(self, request: Broadcast, now: Instant) -> Sequence[Any]:
-        return [effect for each in self._change(request) for effect in self._core.submit(each, now)]
+    def submit(self, request: Any, now: Instant) -> Sequence[Any]:
+        # What is said about a change of the members is none of these kinds' business.
+        requests = self._change(request) if isinstance(request, Broadcast) else (request,)
+        return [effect for each in requests for effect in self._core.submit(each, now)]
 
 
 def _filtered(change: Callable[[Broadcast], Sequence[Broadcast]]) -> Callable[[Stack], Stack]:
@@ -94,6 +99,23 @@ def _no_reveal(request: Broadcast) -> Sequence[Broadcast]:
 
 def _silent(request: Broadcast) -> Sequence[Broadcast]:
     return (request,) if request.kind in (Kind.PROPOSE, Kind.ENROL) else ()
+
+
+def _withhold(request: Broadcast) -> Sequence[Broadcast]:
+    return () if request.kind == Kind.CARRY else (request,)
+
+
+def _rubbish(request: Broadcast) -> Sequence[Broadcast]:
+    entry = parse(request.kind, request.data)
+    if not isinstance(entry, CarryEntry):
+        return (request,)
+    flood = [
+        tuple(digest("mechdesign/misbehaviour/rubbish", bytes([at, piece])) for piece in range(32)) for at in range(8)
+    ]
+    return [
+        Broadcast(request.key + bytes([at]), Kind.CARRY, replace(entry, ballots=pieces).encoded)
+        for at, pieces in enumerate(flood)
+    ]
 
 
 def _bad_opening(request: Broadcast) -> Sequence[Broadcast]:
@@ -178,13 +200,14 @@ class _Equivocate(_Layer):
 
     def receive(self, incoming: Any, now: Instant) -> Sequence[Any]:
         if isinstance(incoming, Packet):
-            packet = decode_packet(self._roster, incoming.data)
+            channel, data = unframe(incoming.data)
+            packet = decode_packet(self._roster, data)
             if isinstance(packet, Blocks) and self._twins:
                 # A core that meets its own twin refuses to sign on; this one is to go on as if nothing had happened.
                 kept = tuple(block for block in packet.blocks if block not in self._own)
                 if not kept:
                     return ()
-                incoming = Packet(incoming.peer, encode_blocks(self._roster, kept))
+                incoming = Packet(incoming.peer, frame(channel, encode_blocks(self._roster, kept)))
         return self._split(self._core.receive(incoming, now))
 
     def tick(self, now: Instant) -> Sequence[Any]:
@@ -195,7 +218,8 @@ class _Equivocate(_Layer):
 
     def _rewritten(self, send: Send) -> Send:
         place = self._roster.place(send.peer)
-        packet = decode_packet(self._roster, send.data)
+        channel, data = unframe(send.data)
+        packet = decode_packet(self._roster, data)
         if place is None or not isinstance(packet, Blocks):
             return send
         twinned = tuple(self._twin(block) for block in packet.blocks)
@@ -203,7 +227,7 @@ class _Equivocate(_Layer):
         # Every second peer, counted from ourselves: at n = 4 one side has one member, the other two.
         if (place - mine) % self._roster.n % 2 == 0:
             return send
-        return Send(send.peer, encode_blocks(self._roster, twinned))
+        return Send(send.peer, frame(channel, encode_blocks(self._roster, twinned)))
 
     def _twin(self, data: bytes) -> bytes:
         if data in self._twins:
@@ -256,6 +280,8 @@ _MAKERS: dict[str, Callable[[Stack], Stack]] = {
     "bad-seal": _filtered(_bad_seal),
     "late": _late,
     "silent": _filtered(_silent),
+    "withhold": _filtered(_withhold),
+    "rubbish": _filtered(_rubbish),
 }
 
 KINDS = tuple(_MAKERS)

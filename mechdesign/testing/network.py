@@ -48,6 +48,10 @@ class Network:
         random: the only source of chance.
         weather: how links treat frames until :attr:`weather` is set anew.
         edges: the pairs that have a link at all; every pair if None.
+
+    Attributes:
+        slowness_us: by place, what is added to every frame from and to a member.
+        slow_links_us: by direction (source, target), what is added to every frame that takes it.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class Network:
         self.n = n
         self.weather = weather
         self.slowness_us = [0] * n
+        self.slow_links_us: dict[tuple[int, int], Instant] = {}
         self._random = random
         pairs = [(a, b) for a in range(n) for b in range(a)] if edges is None else list(edges)
         self._edges = {pair for a, b in pairs for pair in ((a, b), (b, a))}
@@ -75,10 +80,10 @@ class Network:
         """Let nothing pass any more in these directions."""
         self._cut.update(pairs)
 
-    def mend(self) -> list[tuple[int, int]]:
-        """Undo every cut; returns the directions that were cut, ascending."""
-        mended = sorted(self._cut)
-        self._cut.clear()
+    def mend(self, pairs: Iterable[tuple[int, int]] | None = None) -> list[tuple[int, int]]:
+        """Undo the cuts of these directions, or every cut; returns the directions that were cut, ascending."""
+        mended = sorted(self._cut if pairs is None else self._cut.intersection(pairs))
+        self._cut.difference_update(mended)
         return mended
 
     def arrivals(self, source: int, target: int, now: Instant) -> tuple[Instant, ...]:
@@ -100,6 +105,7 @@ class Network:
         if weather.straggle and random.random() < weather.straggle:
             delay += random.randrange(1 + weather.straggle_us)
         arrival = now + delay + self.slowness_us[source] + self.slowness_us[target]
+        arrival += self.slow_links_us.get((source, target), 0)
         if weather.in_order:
             arrival = self._last[source, target] = max(arrival, self._last.get((source, target), 0))
         return arrival

@@ -6,10 +6,14 @@ from pathlib import Path
 
 from mechdesign.group.committer import CommitRule
 from mechdesign.testing.cluster import Cluster
+from mechdesign.testing.equivocators import EQUIVOCATING_KINDS
 from mechdesign.testing.schedule import Scenario, draw
 from mechdesign.testing.simulator import Violation
 
 __all__ = ["Outcome", "play", "run_seed"]
+
+SAFETY_S = 3.0
+"""Virtual seconds for which a run that does not heal goes on."""
 
 PATIENCE_S = 120.0
 """Virtual seconds after the healing within which everything said must be ordered everywhere."""
@@ -45,14 +49,13 @@ def play(cluster: Cluster, scenario: Scenario) -> None:
         Violation: a promise was broken.
     """
     cluster.simulator.run(scenario.heal)
-    if not scenario.lively:
+    if not scenario.live:
         # Safety alone is promised; the checkers look on for a while.
-        cluster.run(5)
+        cluster.run(SAFETY_S)
         return
     cluster.assert_agreed(PATIENCE_S)
-    cluster.assert_equivocators_convicted()
     for place, kind in scenario.liars:
-        if kind in ("equivocate", "split", "two-faced"):
+        if kind in EQUIVOCATING_KINDS or kind == "rewind":  # whoever rewinds signs twins as well
             # A core that lives with twins under its name may never see its words ordered and so talks for ever, block
             # by empty block; whoever says something keeps the others awake, and this one is not held to silence.
             cluster.simulator.crash(place)
@@ -66,6 +69,11 @@ def play(cluster: Cluster, scenario: Scenario) -> None:
     for place in live:
         cluster.say(place, b"again %d" % place)
     cluster.assert_agreed(PATIENCE_S)
+    if scenario.brisk:
+        cluster.assert_prompt()
+        # Signatures over checkpoints that were lost are made good by the next exchange of tips.
+        cluster.run(SAFETY_S)
+        cluster.assert_compact()
 
 
 def run_seed(seed: int, *, rule: CommitRule | None = None, history: Path | None = None) -> Outcome:

@@ -19,7 +19,7 @@ from mechdesign.group.messages import Append, Compact, EvidenceFound
 from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.errors import LocalProtocolError
 from mechdesign.kernel.machine import SECOND, Entropy, Instant, Machine
-from mechdesign.testing.disk import Disk
+from mechdesign.testing.disk import Disk, Tail
 from mechdesign.testing.network import Network
 from mechdesign.transport.messages import LinkDown, LinkUp, Packet, Send
 
@@ -57,6 +57,7 @@ class Process:
         machine: None while it is down.
         life: counts its starts.
         peers_up: the places of the peers to which its transport reported a link, each with the peer's life then.
+        lag_us: how much too late its timers go off.
     """
 
     def __init__(self, place: int, member: MemberId, boot: Boot) -> None:
@@ -68,6 +69,8 @@ class Process:
         self.life = 0
         self.clock_offset: Instant = 0
         self.fuse: int | None = None
+        self.tail: Tail | None = None
+        self.lag_us: Instant = 0
         self.tick_at: Instant | None = None
         self.ticks_in_place = 0
         self.peers_up: dict[int, int] = {}
@@ -106,6 +109,7 @@ class Simulator:
         self._digest = hashlib.blake2b(digest_size=32)
         self._watchers: dict[type, list[Watcher]] = {}
         self._life_watchers: list[Callable[[int, bool], None]] = []
+        self._step_watchers: list[Callable[[int], None]] = []
 
     # ------------------------------------------------------------------------------------------------- observation
 
@@ -117,6 +121,8 @@ class Simulator:
     def watch(self, kind: type, watcher: Watcher) -> None:
         """Call ``watcher`` after each effect of exactly this type, such as ``Delivered`` or ``Send``.
 
+        For ``Packet`` it is called before the member takes one that arrived.
+
         A watcher that wants to act asks for it with :meth:`at`, since the machine is in the middle of a step.
         """
         self._watchers.setdefault(kind, []).append(watcher)
@@ -124,6 +130,10 @@ class Simulator:
     def watch_lives(self, watcher: Callable[[int, bool], None]) -> None:
         """Call ``watcher(place, True)`` before the effects of each start and ``(place, False)`` at each crash."""
         self._life_watchers.append(watcher)
+
+    def watch_steps(self, watcher: Callable[[int], None]) -> None:
+        """Call ``watcher(place)`` whenever a member has done all that one event brought about and is still up."""
+        self._step_watchers.append(watcher)
 
     def _record(self, what: bytes, place: int, *parts: bytes) -> None:
         head = b"%b %d %d" % (what, self.now, place)
@@ -166,17 +176,24 @@ class Simulator:
             if self.processes[peer].machine is not None:
                 self._connect_soon(place, peer, 50_000)
 
-    def crash(self, place: int, after_effects: int = 0) -> None:
-        """Stop a member at once, or right after as many more of its effects (wherever in a list that falls)."""
+    def crash(self, place: int, after_effects: int = 0, tail: Tail | None = None) -> None:
+        """Stop a member at once, or right after as many more of its effects (wherever in a list that falls).
+
+        Args:
+            place: which member.
+            after_effects: how many more effects it has.
+            tail: what becomes of its writes that were not synced; chance decides if None.
+        """
         process = self.processes[place]
         if process.machine is None:
             return
+        process.tail = tail
         if after_effects > 0:
             process.fuse = after_effects
             return
         process.machine = None
         process.fuse = process.tick_at = None
-        lost = process.disk.crash(self._random)
+        lost = process.disk.crash(self._random, process.tail)
         self._record(b"crash", place, b"%d" % lost)
         for watcher in self._life_watchers:
             watcher(place, False)
@@ -202,10 +219,10 @@ class Simulator:
             for source, target in pairs:
                 self._link_soon(target, source, False, self.silence_us)
 
-    def mend(self) -> None:
-        """Undo every cut; ends that had noticed learn that their links are up again."""
-        self._record(b"mend", 0)
-        self.network.mend()
+    def mend(self, pairs: Sequence[tuple[int, int]] | None = None) -> None:
+        """Undo the cuts of these directions, or every cut; ends that had noticed learn that links are up again."""
+        self._record(b"mend", 0, b"" if pairs is None else repr(list(pairs)).encode())
+        self.network.mend(pairs)
         for process in self.processes:
             for peer in self.network.neighbours(process.place):
                 if peer < process.place:
@@ -266,6 +283,8 @@ class Simulator:
             return
         self._record(b"packet", place, b"%d" % source)
         packet = Packet(self.processes[source].member, data)
+        for watcher in self._watchers.get(Packet, ()):
+            watcher(place, packet)
         self._perform(process, process.machine.receive(packet, self.now + process.clock_offset))
         self._schedule_tick(process)
 
@@ -316,7 +335,7 @@ class Simulator:
         if deadline is None:
             process.tick_at = None
             return
-        instant = max(deadline - process.clock_offset, self.now)
+        instant = max(deadline - process.clock_offset + process.lag_us, self.now)
         if process.tick_at != instant:
             process.tick_at = instant
             self._push(instant, _TICK, process.place, process.life, None)
@@ -325,7 +344,7 @@ class Simulator:
         for effect in effects:
             if process.fuse is not None:
                 if process.fuse == 0:
-                    self.crash(process.place)
+                    self.crash(process.place, tail=process.tail)
                     return
                 process.fuse -= 1
             match effect:
@@ -345,6 +364,9 @@ class Simulator:
                     self._record(b"event", process.place, repr(effect).encode())
             for watcher in self._watchers.get(type(effect), ()):
                 watcher(process.place, effect)
+        if process.machine is not None:
+            for look in self._step_watchers:
+                look(process.place)
 
     def _send(self, process: Process, peer: MemberId, data: bytes) -> None:
         target = self._places.get(peer)

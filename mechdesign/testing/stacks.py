@@ -6,11 +6,12 @@ each session. A member may be made a cheater by :mod:`mechdesign.testing.misbeha
 
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from mechdesign.decision.sealing.threshold import EncryptionKey
-from mechdesign.group.messages import Append
+from mechdesign.group.messages import Append, Leave
 from mechdesign.group.roster import FaultModel, Member, Roster
+from mechdesign.group.views.invitation import Invitation, sign_join
 from mechdesign.kernel.config import LOCAL, GroupConfig
 from mechdesign.kernel.crypto import Ed25519, KeyedHash, MemberId, SignatureScheme, Signer
 from mechdesign.kernel.identity import Identity
@@ -21,9 +22,11 @@ from mechdesign.mechanisms.events import (
     DefaultSeen,
     MemberConvicted,
     ProposeSession,
+    Removed,
     Report,
     SessionAborted,
     Settled,
+    ViewBegun,
 )
 from mechdesign.mechanisms.session import Lookup, registered
 from mechdesign.player import Strategy
@@ -51,6 +54,7 @@ class StackCluster:
         ended: by place, then by session, how it ended.
         convicted: by place, the (member, offence) pairs that it was told.
         defaulted: by place, the members of which it was told that they did not open.
+        views: by place, the changes of the members that it was told of.
         lookups: by place, where that member finds mechanisms; to be changed before it starts.
 
     Args:
@@ -62,6 +66,7 @@ class StackCluster:
         real: whether signatures are real ones instead of the fast stand-in.
         lookup: where mechanisms are found.
         config: how eagerly members advance.
+        founders: how many of them found the group; the others may be invited. By default all.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class StackCluster:
         strategies: Sequence[Strategy],
         seed: int,
         *,
+        founders: int | None = None,
         faults: FaultModel | None = None,
         cheaters: Mapping[int, Callable[[Stack], Stack]] | None = None,
         weather: Weather = CALM,
@@ -90,17 +96,23 @@ class StackCluster:
             Member(key, NAMES[place], bytes(key), EncryptionKey(_seed(seed, place)).public)
             for place, key in enumerate(keys)
         )
-        self.roster = Roster("simulated", members, faults or FaultModel.default(n))
+        self._lines = members
+        first = members[:founders]
+        self.roster = Roster("simulated", first, faults or FaultModel.default(len(first)))
+        self._starts: dict[int, Roster | Invitation] = dict.fromkeys(range(len(first)), self.roster)
         boots = [(key, self._boot(place)) for place, key in enumerate(keys)]
         self.simulator = Simulator(boots, Network(n, Random(f"{seed}/network"), weather), seed)
         self.ended: list[dict[bytes, Settled | SessionAborted]] = [{} for _ in range(n)]
         self.convicted: list[dict[tuple[str, str], None]] = [{} for _ in range(n)]
         self.defaulted: list[dict[str, None]] = [{} for _ in range(n)]
+        self.views: list[list[ViewBegun | Removed]] = [[] for _ in range(n)]
         self.simulator.watch(Asked, self._asked)
         self.simulator.watch(Settled, self._over)
         self.simulator.watch(SessionAborted, self._over)
         self.simulator.watch(MemberConvicted, self._note_conviction)
         self.simulator.watch(DefaultSeen, self._note_default)
+        self.simulator.watch(ViewBegun, self._note_view)
+        self.simulator.watch(Removed, self._note_view)
 
     @property
     def honest(self) -> list[int]:
@@ -108,9 +120,39 @@ class StackCluster:
         return [place for place in range(len(self._strategies)) if place not in self._cheaters]
 
     def start(self) -> None:
-        """Start every member."""
-        for place in range(len(self._strategies)):
+        """Start every founder."""
+        for place in range(self.roster.n):
             self.simulator.start(place)
+
+    def stack(self, place: int) -> Stack:
+        """The stack of a member that is up."""
+        return cast(Stack, self.simulator.processes[place].machine)
+
+    def invite(self, place: int, by: int = 0) -> None:
+        """Have everybody in a member's epoch sign that another one joins, start that one, and ask for the change."""
+        roster = self.stack(by).roster
+        signers = {signer.public: signer for signer in self._signers}
+        line = self._lines[place]
+        signatures = {at: sign_join(line, roster, signers[member]) for at, member in enumerate(roster.ids)}
+        invitation = Invitation.of(roster, line, signatures)
+        self._starts[place] = invitation
+        self.simulator.start(place)
+        self.simulator.submit(by, invitation.join)
+
+    def leave(self, place: int) -> None:
+        """Have a member leave."""
+        self.simulator.submit(place, Leave())
+
+    def in_epoch(self, epoch: int, *, seconds: int = 60, places: Sequence[int] | None = None) -> bool:
+        """Go on until each of these members (by default the honest ones that are up) has begun an epoch, or time is up.
+
+        Returns:
+            Whether they did.
+        """
+        up = [place for place in self.honest if self.simulator.processes[place].machine is not None]
+        waited = up if places is None else list(places)
+        until = self.simulator.now + seconds * SECOND
+        return self.simulator.run(until, lambda: all(self.stack(place).roster.epoch >= epoch for place in waited))
 
     def propose(self, place: int, request: ProposeSession) -> None:
         """Have a member propose a session."""
@@ -141,7 +183,7 @@ class StackCluster:
     def _boot(self, place: int) -> Any:
         def boot(records: Sequence[Append], now: Instant, entropy: Entropy) -> tuple[AnyMachine, Sequence[object]]:
             stack = Stack.build(
-                self.roster,
+                self._starts[place],
                 self._signers[place],
                 self._scheme,
                 self._config,
@@ -168,6 +210,10 @@ class StackCluster:
 
     def _note_conviction(self, place: int, event: MemberConvicted) -> None:
         self.convicted[place][event.member, event.offence] = None
+
+    def _note_view(self, place: int, event: ViewBegun | Removed) -> None:
+        if event not in self.views[place]:
+            self.views[place].append(event)
 
     def _note_default(self, place: int, event: DefaultSeen) -> None:
         self.defaulted[place][event.member] = None

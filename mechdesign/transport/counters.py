@@ -22,7 +22,7 @@ class Counters:
         oversize: foreign frames beyond the frame limit that the socket let through.
         malformed: foreign frames that are nothing of this protocol, or of several parts.
         stale: foreign frames of a link that is no more.
-        hello_refused: handshakes whose signature or nonce was wrong, or that came too often.
+        hello_refused: handshakes whose signature or nonce was wrong, that came too often, or that crossed our own.
         links_up: completed handshakes.
         links_down: links lost.
     """

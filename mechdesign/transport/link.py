@@ -1,22 +1,17 @@
 """One link to one peer, without sockets: handshake, liveness, credit and limits.
 
 A link is *down* or *up*. The end that dials repeats its hello while the link is down; the other end answers. A
-completed handshake (see :mod:`mechdesign.transport.handshake`) names a session, and every later frame carries that
-name, so frames of an earlier life of either end are told apart and dropped::
-
-    OPEN     kind | dialler's nonce                                   the end that dials, repeated
-    ANSWER   kind | dialler's nonce | answerer's nonce | signature
-    CONFIRM  kind | answerer's nonce | signature                      now both ends are up
-    DATA     kind | session | frame of the layer above
-    ALIVE    kind | session | charge read so far                      heartbeat and credit in one
-    RESET    kind | session                                           "I know no such session": dial again
-    BYE      kind | session                                           the other end closes; answered in kind
+completed handshake (see :mod:`mechdesign.transport.handshake`) names a session, and every later frame (see
+:mod:`mechdesign.transport.frames`) carries that name, so frames of an earlier life of either end are told apart and
+dropped. Either end may be the one that dials (see :mod:`mechdesign.transport.dialling`). A link knows its peer already,
+so it reads past an INTRODUCE.
 
 Credit: every DATA frame is charged its length plus a fixed overhead. What was charged and has not been reported as read
 by an ALIVE may not pass ``credit_bytes``; beyond that frames are dropped here, before any socket queues them.
 
 Which connection a frame came over (its *route*) is opaque; the driver guarantees that it was made under the peer's
-CURVE key. A session lives on the route of its handshake and never follows a frame to another one.
+CURVE key. A session lives on the route of its handshake and never follows a frame to another one. The empty route
+is our own connection to the peer; every other one came in.
 """
 
 from collections.abc import Sequence
@@ -26,27 +21,30 @@ from typing import TypeAlias
 from mechdesign.kernel.config import TransportConfig, microseconds
 from mechdesign.kernel.crypto import SIGNATURE_BYTES, MemberId, SignatureScheme, Signer
 from mechdesign.kernel.errors import LocalProtocolError
-from mechdesign.kernel.machine import SECOND, Entropy, Instant
+from mechdesign.kernel.machine import Entropy, Instant
 from mechdesign.transport.counters import Counters
-from mechdesign.transport.handshake import NONCE_BYTES, SESSION_BYTES, Hello, Proof
+from mechdesign.transport.dialling import FIRST_RETRY, Dialling
+from mechdesign.transport.frames import (
+    ALIVE,
+    ANSWER,
+    BYE,
+    CONFIRM,
+    DATA,
+    FRAME_OVERHEAD_BYTES,
+    INTRODUCE,
+    INTRODUCTION_BYTES_MAX,
+    OPEN,
+    OVERHEAD_BYTES,
+    RESET,
+)
+from mechdesign.transport.handshake import NONCE_BYTES, Hello, Proof
 from mechdesign.transport.messages import LinkDown, LinkUp, Packet
 from mechdesign.transport.meter import TokenBucket
 
-__all__ = ["FRAME_OVERHEAD_BYTES", "OVERHEAD_BYTES", "Arrival", "Link", "LinkEffect", "Redial", "Transmit"]
+__all__ = ["Arrival", "HangUp", "Link", "LinkEffect", "Redial", "Transmit"]
 
-OPEN, ANSWER, CONFIRM, DATA, ALIVE, RESET, BYE = range(1, 8)
-
-_PREFIX = 1 + SESSION_BYTES
+_PREFIX = FRAME_OVERHEAD_BYTES
 _COUNT_BYTES = 8
-
-FRAME_OVERHEAD_BYTES = _PREFIX
-"""What a link adds to a frame of the layer above, in bytes."""
-
-OVERHEAD_BYTES = 64
-"""Charged for each frame besides its length: about what a queued frame costs a socket in memory."""
-
-_FIRST_RETRY: Instant = SECOND // 20
-_REDIAL_EVERY = 8  # unanswered hellos after which the connection itself is suspected
 _GRANT_BYTES = 1 << 16  # report what was read at least this often, whatever our own credit is
 _HELLOS_PER_S = 4
 _HELLOS_BURST = 16
@@ -65,10 +63,15 @@ class Transmit:
 
 @dataclass(frozen=True, slots=True)
 class Redial:
-    """Effect: the connection does not answer; replace it by a fresh one."""
+    """Effect: there is no connection of ours or it does not answer; put a fresh one in its place."""
 
 
-LinkEffect: TypeAlias = Transmit | Redial | Packet | LinkUp | LinkDown
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """Effect: the peer dialled; close the connection that we made to it ourselves."""
+
+
+LinkEffect: TypeAlias = Transmit | Redial | HangUp | Packet | LinkUp | LinkDown
 """Everything that a link asks for, downward and upward."""
 
 
@@ -92,8 +95,18 @@ class Link:
         scheme: how its signature is checked.
         config: heartbeat, silence, credit and limits.
         entropy: where nonces come from.
-        dials: whether this end opens.
+        dials: whether this end is the eager one, which opens at once; its driver connects it before the first hello.
+        spare: whether this end knows an address too and opens where it is not dialled.
+        introduction: what every hello is preceded by; empty for nothing.
         now: the driver's clock.
+
+    Attributes:
+        peer: whom it leads to.
+        peer_curve: under which CURVE key.
+        counters: what it carried and what not.
+        dialling: its hellos; whether the driver is to hold a connection for it.
+        parted: whether it is no more, so that nothing of it is performed any longer.
+        told_up: kept by the driver: whether its latest event that was taken, packets apart, is ``LinkUp``.
     """
 
     def __init__(
@@ -107,12 +120,14 @@ class Link:
         config: TransportConfig,
         entropy: Entropy,
         dials: bool,
+        spare: bool = False,
+        introduction: bytes = b"",
         now: Instant,
     ) -> None:
         if peer == signer.public or peer_curve == curve:
             raise LocalProtocolError("a link leads to somebody else, under another key")
         self.peer = peer
-        self.dials = dials
+        self.peer_curve = peer_curve
         self.counters = Counters()
         self._me = signer.public
         self._curves = (curve, peer_curve)
@@ -136,7 +151,11 @@ class Link:
         self._read = self._reported = 0  # charges of its frames, and what of them we reported
         self._heard = self._alive_at = now
         self._leaving = False
-        self._reopen(now)
+        self.parted = self.told_up = False
+        self._nonce = entropy(NONCE_BYTES)
+        self.dialling = Dialling(eager=dials, able=spare, heartbeat=self._heartbeat, patience=self._silence, now=now)
+        self._introduction = b""
+        self.introduce(introduction, now)
 
     @property
     def up(self) -> bool:
@@ -153,7 +172,7 @@ class Link:
         """When a hello, a heartbeat or the verdict of silence is due; None while waiting to be dialled."""
         if self._session:
             return min(self._alive_at, self._heard + self._silence)
-        return self._open_at if self.dials and not self._leaving else None
+        return None if self._leaving else self.dialling.deadline
 
     # ------------------------------------------------------------------------------------------------ from above
 
@@ -189,6 +208,12 @@ class Link:
             self.counters.sent_bytes -= length
             self.counters.dropped_full += 1
 
+    def introduce(self, introduction: bytes, now: Instant) -> None:
+        """Precede every hello from now on by ``introduction``; who carries one does not wait long to be dialled."""
+        self._introduction = introduction
+        if introduction:
+            self.dialling.hasten(now, self._heartbeat)
+
     def close(self) -> Sequence[LinkEffect]:
         """Say goodbye where the link is up, and make no new session from now on.
 
@@ -196,6 +221,12 @@ class Link:
         """
         self._leaving = True
         return (self._say(BYE),) if self._session else ()
+
+    def part(self, now: Instant) -> Sequence[LinkEffect]:
+        """Say goodbye and be down at once, for good: the peer is no longer one of ours."""
+        self.parted = True
+        goodbye = self.close()
+        return (*goodbye, *self._down(now)) if goodbye else ()
 
     # ------------------------------------------------------------------------------------------------ from below
 
@@ -217,25 +248,27 @@ class Link:
         kind = data[0] if data else 0
         if kind in (DATA, ALIVE, RESET, BYE):
             return self._in_session(kind, data, now) if in_session else self._stale(kind, route, data, now)
-        if kind == OPEN and length == 1 + NONCE_BYTES and not self.dials:
+        if kind == OPEN and length == 1 + NONCE_BYTES and route:
             return self._opened(route, data[1:], now)
-        if kind == ANSWER and length == 1 + 2 * NONCE_BYTES + SIGNATURE_BYTES and self.dials:
-            return self._answered(route, data, now)
-        if kind == CONFIRM and length == 1 + NONCE_BYTES + SIGNATURE_BYTES and not self.dials:
+        if kind == ANSWER and length == 1 + 2 * NONCE_BYTES + SIGNATURE_BYTES and not route:
+            return self._answered(data, now)
+        if kind == CONFIRM and length == 1 + NONCE_BYTES + SIGNATURE_BYTES and route:
             return self._confirmed(route, data, now)
+        if kind == INTRODUCE and length <= 1 + INTRODUCTION_BYTES_MAX and route:
+            return ()
         self.counters.malformed += 1
         return ()
 
     def tick(self, now: Instant) -> Sequence[LinkEffect]:
         """Send a hello or a heartbeat that is due, or find the peer silent."""
         if not self._session:
-            return self._open(now) if self.dials and now >= self._open_at and not self._leaving else ()
+            return self._open(now) if self.dialling.due(now) and not self._leaving else ()
         stalled = now - self._alive_at
         if stalled > self._heartbeat:  # time in which we did not run ourselves is no silence of the peer's
             self._heard = min(now, self._heard + stalled)
         if now >= self._heard + self._silence:
             down = self._down(now)
-            return (*down, *self._open(now)) if self.dials else down
+            return (*down, *self._open(now)) if self.dialling.due(now) and not self._leaving else down
         if now >= self._alive_at:
             return (self._alive(now),)
         return ()
@@ -267,17 +300,17 @@ class Link:
             return ()
         if kind == BYE and rest == 0:
             effects = self._down(now) if self._leaving else (self._say(BYE), *self._down(now))
-            self._open_at = now + _FIRST_RETRY  # who just left is not there at once
+            self.dialling.postpone(now + FIRST_RETRY)  # who just left is not there at once
             return effects
-        if kind == RESET and rest == 0 and self.dials and self._hellos.take(1, now):
+        if kind == RESET and rest == 0 and not self._route and self._hellos.take(1, now):
             return (*self._down(now), *self._open(now))
         self.counters.malformed += 1
         return ()
 
     def _stale(self, kind: int, route: bytes, data: bytes, now: Instant) -> Sequence[LinkEffect]:
         self.counters.stale += 1
-        # Only the end that dials can make a new session, so only it is told; a RESET is never answered.
-        if self.dials or kind in (RESET, BYE) or len(data) < _PREFIX or not self._resets.take(1, now):
+        # Only the end that dialled can make a new session, so only it is told; a RESET is never answered.
+        if not route or kind in (RESET, BYE) or len(data) < _PREFIX or not self._resets.take(1, now):
             return ()
         return (Transmit(route, bytes((RESET,)) + data[1:_PREFIX]),)
 
@@ -292,52 +325,46 @@ class Link:
     def _down(self, now: Instant) -> tuple[LinkEffect, ...]:
         self._session = self._head = b""
         self.counters.links_down += 1
-        self._reopen(now)
+        self._nonce = self._entropy(NONCE_BYTES)
+        self.dialling.restart(now)
         return (LinkDown(self.peer),)
 
     # ------------------------------------------------------------------------------------------------- handshake
 
-    def _reopen(self, now: Instant) -> None:
-        self._nonce = self._entropy(NONCE_BYTES) if self.dials else b""
-        self._attempts = 0
-        self._retry = _FIRST_RETRY
-        self._open_at = now
-
     def _open(self, now: Instant) -> tuple[LinkEffect, ...]:
-        self._attempts += 1
-        self._open_at = now + self._retry
-        self._retry = min(2 * self._retry, max(self._heartbeat, _FIRST_RETRY))
-        hello = Transmit(b"", bytes((OPEN,)) + self._nonce)
-        return (Redial(), hello) if self._attempts % _REDIAL_EVERY == 0 else (hello,)
+        redial = (Redial(),) if self.dialling.open(now) else ()
+        introduction = (Transmit(b"", bytes((INTRODUCE,)) + self._introduction),) if self._introduction else ()
+        return (*redial, *introduction, Transmit(b"", bytes((OPEN,)) + self._nonce))
 
-    def _hello(self, dialler_nonce: bytes, answerer_nonce: bytes) -> Hello:
+    def _hello(self, dialler_nonce: bytes, answerer_nonce: bytes, *, dialled: bool) -> Hello:
         ours, theirs = self._curves
-        if self.dials:
+        if dialled:
             return Hello(self._me, self.peer, ours, theirs, dialler_nonce, answerer_nonce)
         return Hello(self.peer, self._me, theirs, ours, dialler_nonce, answerer_nonce)
 
     def _opened(self, route: bytes, nonce: bytes, now: Instant) -> Sequence[LinkEffect]:
-        if not self._hellos.take(1, now):
+        self.dialling.dialled(now)
+        if self.dialling.young or not self._hellos.take(1, now):
             self.counters.hello_refused += 1
             return ()
         pending = self._pending
         if pending is None or pending.route != route or pending.hello.dialler_nonce != nonce:
-            hello = self._hello(nonce, self._entropy(NONCE_BYTES))
+            hello = self._hello(nonce, self._entropy(NONCE_BYTES), dialled=False)
             answer = bytes((ANSWER,)) + nonce + hello.answerer_nonce + self._proof.sign(hello)
             pending = self._pending = _Pending(hello, route, answer)
         return (Transmit(route, pending.answer),)
 
-    def _answered(self, route: bytes, data: bytes, now: Instant) -> Sequence[LinkEffect]:
+    def _answered(self, data: bytes, now: Instant) -> Sequence[LinkEffect]:
         nonce, rest = data[1 : 1 + NONCE_BYTES], data[1 + NONCE_BYTES :]
         if self._session:  # the answer to a hello that was repeated needlessly
             self.counters.stale += 1
             return ()
-        hello = self._hello(self._nonce, rest[:NONCE_BYTES])
-        if nonce != self._nonce or not self._checked(hello, rest[NONCE_BYTES:], now):
+        hello = self._hello(self._nonce, rest[:NONCE_BYTES], dialled=True)
+        if not self.dialling.connected or nonce != self._nonce or not self._checked(hello, rest[NONCE_BYTES:], now):
             self.counters.hello_refused += 1
             return ()
-        confirm = Transmit(route, bytes((CONFIRM,)) + hello.answerer_nonce + self._proof.sign(hello))
-        return (confirm, *self._established(hello, route, now))
+        confirm = Transmit(b"", bytes((CONFIRM,)) + hello.answerer_nonce + self._proof.sign(hello))
+        return (confirm, *self._established(hello, b"", now))
 
     def _confirmed(self, route: bytes, data: bytes, now: Instant) -> Sequence[LinkEffect]:
         pending, self._pending = self._pending, None
@@ -346,13 +373,15 @@ class Link:
             pending is None
             or pending.route != route
             or pending.hello.answerer_nonce != nonce
+            or (self._session and not self._route and self.dialling.eager)  # both were completed: the eager end's stays
             or not self._checked(pending.hello, signature, now)
         ):
             self.counters.hello_refused += 1
             return ()
         # Only now does an older session end: an OPEN alone, which anything could have caused, ends nothing.
         down = self._down(now) if self._session else ()
-        return (*down, *self._established(pending.hello, route, now))
+        hang_up = (HangUp(),) if self.dialling.hang_up() else ()
+        return (*down, *hang_up, *self._established(pending.hello, route, now))
 
     def _checked(self, hello: Hello, signature: bytes, now: Instant) -> bool:
         return self._hellos.take(1, now) and self._proof.verify(hello, signature)

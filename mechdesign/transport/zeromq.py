@@ -5,22 +5,22 @@ The state of each link is a :class:`~mechdesign.transport.link.Link`; this file 
 
 What to know about the sockets:
 
-* ZeroMQ's descriptor is edge-triggered and any call on the socket may consume the edge. So a socket is always read
-  until it would block, and is looked at again soon after each send.
-* One turn reads a bounded number of frames and then lets the loop go on, so that a flood starves nothing else. ROUTER
-  takes turns among its connections by itself.
+* How they are read is said in :mod:`mechdesign.transport.ports`. ROUTER takes turns among its connections by itself.
 * Frames of the ROUTER are attributed by User-Id, which the gate sets from the CURVE key. A routing id serves as
   the return address of a session only. Dialling sockets choose none, so each connection has a fresh one.
-* ``IMMEDIATE`` and ``ROUTER_MANDATORY`` make a send fail that would wait for a connection: nothing is
-  queued for a peer that is away.
+* Sends fail that would wait for a connection: nothing is queued for a peer that is away.
+* libzmq cannot close one connection of a ROUTER. It names descriptors, in its monitor's events and on every frame, and
+  shutting one down ends the connection as the other side's hanging up would.
 
 Known limit: libzmq bounds the size of a part and the number of complete messages, not the number of parts of a message
-that never ends. A *known* peer can make it hold such a message in memory; strangers cannot, they fail at the gate.
+that never ends. A peer can make it hold such a message; so can a stranger, where allowed, until it is cut off.
 """
 
 import asyncio
 import contextlib
 import os
+import socket as sockets
+import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -32,22 +32,18 @@ from mechdesign.kernel.crypto import MemberId, SignatureScheme
 from mechdesign.kernel.errors import ConfigError, LocalProtocolError
 from mechdesign.kernel.identity import Identity
 from mechdesign.kernel.machine import SECOND, Entropy, Instant
-from mechdesign.transport.face import OnEvent, PeerAddress
-from mechdesign.transport.gate import DOMAIN, Gate
-from mechdesign.transport.link import FRAME_OVERHEAD_BYTES, OVERHEAD_BYTES, Link, LinkEffect, Redial, Transmit
-from mechdesign.transport.messages import LinkDown, Packet
+from mechdesign.transport import options
+from mechdesign.transport.alarm import Alarm
+from mechdesign.transport.door import GOODBYE, Door
+from mechdesign.transport.face import OnEvent, PeerAddress, Strangers
+from mechdesign.transport.link import HangUp, Link, LinkEffect, Redial, Transmit
+from mechdesign.transport.messages import LinkDown, LinkEvent, LinkUp, Packet
 from mechdesign.transport.peers import Peers
+from mechdesign.transport.ports import Port, Ports
 
 __all__ = ["ZeroMQTransport", "monotonic"]
 
-_TURN_FRAMES = 256  # read in one turn of the loop from one socket
-_BACKLOG = 64
-_HANDSHAKE_MS = 5_000  # a stranger that connects and says nothing holds a descriptor for this long
-_RECONNECT_MS, _RECONNECT_MS_MAX = 100, 1_000
-_RECEIVE_FRAMES = 256  # complete frames that libzmq holds for us per connection before TCP pushes back
-_GOODBYE_S = 0.25
-_CURVE_BYTES = 64  # what CURVE adds to a frame, rounded up
-_ZAP_ENDPOINT = "inproc://zeromq.zap.01"
+_ZAP_ENDPOINT, _MONITOR_ENDPOINT = "inproc://zeromq.zap.01", "inproc://connections"
 
 
 def monotonic() -> Instant:
@@ -55,31 +51,19 @@ def monotonic() -> Instant:
     return time.monotonic_ns() // 1_000
 
 
-class _Port:
-    """A socket on the loop, with the function that takes its frames."""
-
-    __slots__ = ("descriptor", "scheduled", "skipping", "socket", "turn")
-
-    def __init__(self, socket: "zmq.Socket[bytes]", turn: "Callable[[_Port], bool]") -> None:
-        self.socket = socket
-        self.descriptor = int(socket.getsockopt(zmq.FD))
-        self.turn = turn
-        self.scheduled = False
-        self.skipping = False  # in the middle of a message whose parts are being thrown away
-
-
 class ZeroMQTransport:
-    """Links to a fixed set of peers over TCP; see :class:`~mechdesign.transport.face.Transport`.
+    """Links to peers over TCP; see :class:`~mechdesign.transport.face.Transport`.
 
     Args:
         identity: our keys.
         scheme: how hellos of peers are checked.
         listen: where to bind, such as ``"tcp://0.0.0.0:7070"`` or ``"tcp://127.0.0.1:*"`` for any free port; None
             where this member cannot be reached and so only dials.
-        peers: who they are and how to reach them; our own entry is left out. Where both ends have an address
-            the smaller key dials, else the end that knows an address.
+        peers: who they are and how to reach them at first; our own entry is left out. Where both have an address
+            the smaller key dials, and the other one if it is not dialled; else the end that knows an address.
         config: heartbeat, silence, credit and limits.
         on_event: takes LinkUp, Packet and LinkDown on the loop.
+        strangers: whether and how others may introduce themselves; they are refused if not given.
         clock: microseconds that never run backwards.
         entropy: where the nonces of hellos come from.
 
@@ -96,6 +80,7 @@ class ZeroMQTransport:
         config: TransportConfig,
         on_event: OnEvent,
         *,
+        strangers: Strangers | None = None,
         clock: Callable[[], Instant] = monotonic,
         entropy: Entropy = os.urandom,
     ) -> None:
@@ -107,14 +92,16 @@ class ZeroMQTransport:
         now = clock()
         listens = listen is not None
         self._peers = Peers(identity, scheme, listens=listens, addresses=peers, config=config, entropy=entropy, now=now)
-        self._gate = Gate(self._peers.curves, now=now)
-        self._unattributed = 0
+        own, welcome = identity.curve_public, self._welcome
+        self._door = Door(self._peers.curves, own=own, strangers=strangers, welcome=welcome, config=config, now=now)
+        self._connections = self._door.connections
         self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._ports: list[_Port] = []
-        self._router: _Port | None = None
-        self._dealers: dict[MemberId, _Port] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._ports: Ports | None = None
+        self._alarm: Alarm | None = None
+        self._router: Port | None = None
+        self._monitor: Port | None = None
+        self._dealers: dict[MemberId, Port] = {}
         self._address: str | None = None
         self._closing = False
         self._quiet = asyncio.Event()
@@ -132,8 +119,18 @@ class ZeroMQTransport:
     @property
     def counters(self) -> Mapping[str, int]:
         """Sums over all links, and what the gate refused; see :class:`~mechdesign.transport.counters.Counters`."""
-        gate = {"keys_refused": self._gate.refused, "keys_delayed": self._gate.delayed}
-        return {**self._peers.counters(), **gate, "unattributed": self._unattributed}
+        return {**self._peers.counters(), **self._door.counters()}
+
+    @property
+    def introduction(self) -> bytes:
+        """What precedes our hellos for a peer that may not know us yet; empty for nothing."""
+        return self._peers.introduction
+
+    @introduction.setter
+    def introduction(self, introduction: bytes) -> None:
+        now = self._clock()
+        self._peers.introduce(introduction, now)
+        self._arm(self._peers.deadline, now)
 
     # --------------------------------------------------------------------------------------------- start and close
 
@@ -147,12 +144,13 @@ class ZeroMQTransport:
         if self._context is not None or self._closing:
             raise LocalProtocolError("a transport is started once")
         self._loop = asyncio.get_running_loop()
+        self._ports, self._alarm = Ports(self._loop, zmq.Again), Alarm(self._loop, self._tick)
         self._context = zmq.Context()
         try:
             if self._listen is not None:
                 self._bind(self._listen)
             for link in self._peers:
-                if link.dials:
+                if link.dialling.connected:
                     self._dial(link)
         except Exception:
             self._free()
@@ -164,170 +162,177 @@ class ZeroMQTransport:
         if self._closing:
             return
         self._closing = True
-        if self._timer is not None:
-            self._timer.cancel()
         now = self._clock()
         for link in self._peers:
             self._perform(link, link.close(), now)
         if self._context is not None and self.peers_up:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._quiet.wait(), _GOODBYE_S)
+                await asyncio.wait_for(self._quiet.wait(), GOODBYE / SECOND)
         self._free()
 
     def _free(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        for port in list(self._ports):
-            self._drop(port)
+        self._closing = True
+        if self._alarm is not None:
+            self._alarm.stop()
+        if self._ports is not None:
+            self._ports.close()
         self._dealers.clear()
-        self._router = None
+        self._router = self._monitor = None
         if self._context is not None:
             self._context.term()
             self._context = None
-        self._closing = True
+
+    # ------------------------------------------------------------------------------------------------------- peers
+
+    def add(self, peer: MemberId, address: PeerAddress) -> None:
+        """Have a peer, or reach it in another way; see :meth:`mechdesign.transport.face.Transport.add`.
+
+        Raises:
+            ConfigError: another peer has that CURVE key, or we have; nothing was changed.
+        """
+        now = self._clock()
+        replaced = self._peers.find(peer)
+        link = self._peers.add(peer, address, now)
+        if link is not None:
+            if replaced is not None:
+                self._part(replaced, now)
+            self._door.gate.open(link.peer_curve, now)
+            if link.dialling.connected and self._context is not None:
+                self._dial(link)
+        self._arm(self._peers.deadline, now)
+
+    def remove(self, peer: MemberId) -> None:
+        """Have a peer no more; see :meth:`mechdesign.transport.face.Transport.remove`."""
+        link = self._peers.remove(peer)
+        if link is not None:
+            self._part(link, self._clock())
+
+    def _part(self, link: Link, now: Instant) -> None:
+        for effect in link.part(now):
+            if isinstance(effect, Transmit):
+                self._transmit(link, effect)
+            elif isinstance(effect, LinkDown) and link.told_up and self._loop is not None:
+                self._loop.call_soon(self._report, effect)
+        self._peers.retire(link.counters)
+        self._hang_up(link)
+        self._door.shut(link.peer_curve, now)
+        self._arm(self._connections.deadline, now)
+
+    def _welcome(self, member: MemberId, key: bytes) -> bool:
+        if self._peers.find(member) is None:
+            self.add(member, PeerAddress(key))
+        return self._peers.of_user(key.hex()) is not None  # it is not where the member is a peer under another key
+
+    def _report(self, event: LinkEvent) -> None:
+        if not self._closing:
+            self._on_event(event)
 
     # ---------------------------------------------------------------------------------------------------- sockets
 
-    def _plain(self, kind: int) -> "zmq.Socket[bytes]":
-        if self._context is None:
+    def _watch(self, kind: int, read: Callable[[Port], None], told: Mapping[str, int | bytes]) -> Port:
+        if self._context is None or self._ports is None:
             raise LocalProtocolError("the transport is not running")
         socket = self._context.socket(kind)
         socket.linger = 0
-        return socket
-
-    def _socket(self, kind: int) -> "zmq.Socket[bytes]":
-        config, socket = self._config, self._plain(kind)
-        socket.maxmsgsize = config.frame_bytes_max + FRAME_OVERHEAD_BYTES + _CURVE_BYTES
-        socket.rcvhwm = _RECEIVE_FRAMES
-        # The credit bounds what we queue in bytes; this bounds answers to a peer that never reads them.
-        socket.sndhwm = config.credit_bytes // OVERHEAD_BYTES + 16
-        socket.handshake_ivl = _HANDSHAKE_MS
-        socket.curve_secretkey = self._identity.curve_secret
-        socket.curve_publickey = self._identity.curve_public
-        # A connection into a black hole is given up by the kernel when its link was silent for long enough.
-        socket.tcp_maxrt = 2 * max(1, round(1_000 * config.silence_s))
-        socket.tcp_keepalive = 1
-        socket.tcp_keepalive_idle = 30
-        socket.tcp_keepalive_intvl = 10
-        return socket
-
-    def _watch(self, port: _Port) -> None:
-        if self._loop is not None:
-            self._ports.append(port)
-            self._loop.add_reader(port.descriptor, self._turn, port)
-            self._soon(port)
-
-    def _drop(self, port: _Port) -> None:
-        self._ports.remove(port)
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.remove_reader(port.descriptor)
-        port.socket.close(linger=0)
+        port = self._ports.watch(socket, int(socket.getsockopt(zmq.FD)), read)
+        for name, value in told.items():
+            setattr(socket, name, value)
+        return port
 
     def _bind(self, listen: str) -> None:
-        zap = self._plain(zmq.ROUTER)  # the gate stands before the door opens
-        self._watch(_Port(zap, self._turn_gate))
-        zap.bind(_ZAP_ENDPOINT)
-        socket = self._socket(zmq.ROUTER)
-        self._router = _Port(socket, self._turn_router)
-        self._watch(self._router)
-        socket.curve_server = 1
-        socket.zap_domain = DOMAIN
-        socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
-        socket.router_mandatory = 1
-        socket.backlog = _BACKLOG
-        socket.ipv6 = "[" in listen
+        # The gate stands before the door opens.
+        self._watch(zmq.ROUTER, self._read_gate, {}).socket.bind(_ZAP_ENDPOINT)
+        told = options.listening(self._config, self._identity, listen)
+        self._router = self._watch(zmq.ROUTER, self._read_router, told)
+        self._router.socket.monitor(_MONITOR_ENDPOINT, zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
+        # Without a limit, since libzmq would stop altogether where it cannot hand an event over.
+        self._monitor = self._watch(zmq.PAIR, self._read_monitor, {"rcvhwm": 0})
+        self._monitor.socket.connect(_MONITOR_ENDPOINT)
         try:
-            socket.bind(listen)
+            self._router.socket.bind(listen)
         except zmq.ZMQError as error:
             raise ConfigError(f"cannot listen on {listen}: {error.strerror}") from error
-        self._address = socket.get_string(zmq.LAST_ENDPOINT).rstrip("\0")
+        self._address = self._router.socket.get_string(zmq.LAST_ENDPOINT).rstrip("\0")
 
     def _dial(self, link: Link) -> None:
         curve, address = self._peers.at(link.peer)
-        if link.peer in self._dealers:
-            self._drop(self._dealers.pop(link.peer))
-        socket = self._socket(zmq.DEALER)
-        port = self._dealers[link.peer] = _Port(socket, partial(self._turn_dealer, link))
-        self._watch(port)
-        socket.curve_serverkey = curve
-        socket.immediate = 1
-        socket.reconnect_ivl = _RECONNECT_MS
-        socket.reconnect_ivl_max = _RECONNECT_MS_MAX
-        socket.ipv6 = "[" in address
+        self._hang_up(link)
+        told = options.dialling(self._config, self._identity, address, curve)
+        port = self._dealers[link.peer] = self._watch(zmq.DEALER, partial(self._read_dealer, link), told)
         try:
-            socket.connect(address)
+            port.socket.connect(address)
         except zmq.ZMQError as error:
             raise ConfigError(f"cannot dial {address}: {error.strerror}") from error
 
+    def _hang_up(self, link: Link) -> None:
+        port = self._dealers.pop(link.peer, None)
+        if port is not None and self._ports is not None:
+            if link.parted and self._loop is not None:
+                # TCP drops what was sent last where a connection is closed on what came in unread.
+                self._loop.call_later(GOODBYE / SECOND, self._ports.drop, port)
+            else:
+                self._ports.drop(port)
+
+    def _cut_off(self, now: Instant) -> None:
+        if self._monitor is None or self._ports is None or not self._connections.unclaimed:
+            return
+        self._ports.turn(self._monitor)  # so that no descriptor is meant that was closed and used again
+        for connection in self._connections.due(now):
+            with contextlib.suppress(OSError), sockets.fromfd(connection, sockets.AF_INET, sockets.SOCK_STREAM) as it:
+                if self._address is not None and self._address.endswith(f":{it.getsockname()[1]}"):
+                    it.shutdown(sockets.SHUT_RDWR)
+        self._arm(self._connections.deadline, now)
+
     # ----------------------------------------------------------------------------------------------------- reading
 
-    def _soon(self, port: _Port) -> None:
-        if not port.scheduled and self._loop is not None:
-            port.scheduled = True
-            self._loop.call_soon(self._turn, port)
-
-    def _turn(self, port: _Port) -> None:
-        """Read a bounded number of frames; come back soon unless the socket would block."""
-        port.scheduled = False
-        if port.socket.closed:
+    def _read_router(self, port: Port) -> None:
+        receive = port.socket.recv
+        if port.skipping:
+            port.skipping = receive(zmq.NOBLOCK, copy=False).more
             return
-        drained = False
+        route = receive(zmq.NOBLOCK)
+        frame = receive(zmq.NOBLOCK, copy=False)  # parts of one message arrive together
+        port.skipping = frame.more
         try:
-            drained = port.turn(port)
-        finally:
-            if not drained and not port.socket.closed:
-                self._soon(port)
+            user = str(frame.get("User-Id"))
+        except zmq.ZMQError:
+            return  # nothing that the gate let pass
+        now, link = self._clock(), self._peers.of_user(user)
+        if link is None:
+            self._door.visited(bytes.fromhex(user), None if frame.more else frame.bytes, frame.get(zmq.SRCFD), now)
+            self._arm(self._connections.deadline, now)
+            return
+        if self._connections.unclaimed:
+            self._connections.claim(frame.get(zmq.SRCFD), link.peer_curve, now)
+            self._arm(self._connections.deadline, now)
+        if frame.more:
+            link.counters.malformed += 1
+        else:
+            self._perform(link, link.receive((route, frame.bytes), now), now)
 
-    def _turn_router(self, port: _Port) -> bool:
-        receive, now = port.socket.recv, self._clock()
-        for _ in range(_TURN_FRAMES):
-            try:
-                if port.skipping:
-                    port.skipping = receive(zmq.NOBLOCK, copy=False).more
-                    continue
-                route = receive(zmq.NOBLOCK)
-            except zmq.Again:
-                return True
-            frame = receive(zmq.NOBLOCK, copy=False)  # parts of one message arrive together
-            try:
-                link = self._peers.of_user(str(frame.get("User-Id")))
-            except zmq.ZMQError:
-                link = None
+    def _read_dealer(self, link: Link, port: Port) -> None:
+        frame = port.socket.recv(zmq.NOBLOCK, copy=False)
+        if port.skipping or frame.more:
+            link.counters.malformed += not port.skipping
             port.skipping = frame.more
-            if link is None:
-                self._unattributed += 1
-            elif frame.more:
-                link.counters.malformed += 1
-            else:
-                self._perform(link, link.receive((route, frame.bytes), now), now)
-        return False
+            return
+        # The socket talks only to the holder of the CURVE key that it dialled.
+        now = self._clock()
+        self._perform(link, link.receive((b"", frame.bytes), now), now)
 
-    def _turn_dealer(self, link: Link, port: _Port) -> bool:
-        receive, now = port.socket.recv, self._clock()
-        for _ in range(_TURN_FRAMES):
-            try:
-                frame = receive(zmq.NOBLOCK, copy=False)
-            except zmq.Again:
-                return True
-            if port.skipping or frame.more:
-                link.counters.malformed += not port.skipping
-                port.skipping = frame.more
-            else:
-                # The socket talks only to the holder of the CURVE key that it dialled.
-                self._perform(link, link.receive((b"", frame.bytes), now), now)
-        return False
+    def _read_gate(self, port: Port) -> None:
+        reply = self._door.gate.answer(port.socket.recv_multipart(zmq.NOBLOCK), self._clock())
+        if reply is not None:
+            port.socket.send_multipart(reply, zmq.NOBLOCK)
 
-    def _turn_gate(self, port: _Port) -> bool:
-        for _ in range(_TURN_FRAMES):
-            try:
-                frames = port.socket.recv_multipart(zmq.NOBLOCK)
-                reply = self._gate.answer(frames, self._clock())
-                if reply is not None:
-                    port.socket.send_multipart(reply, zmq.NOBLOCK)
-            except zmq.Again:
-                return True
-        return False
+    def _read_monitor(self, port: Port) -> None:
+        now = self._clock()
+        event, descriptor = struct.unpack("=hi", port.socket.recv_multipart(zmq.NOBLOCK)[0])
+        if event == zmq.EVENT_ACCEPTED:
+            self._connections.opened(descriptor, now)
+            self._arm(self._connections.deadline, now)
+        else:
+            self._connections.closed(descriptor)
 
     # ----------------------------------------------------------------------------------------------------- writing
 
@@ -344,14 +349,14 @@ class ZeroMQTransport:
         return False
 
     def _transmit(self, link: Link, transmit: Transmit) -> bool:
-        port = self._dealers.get(link.peer) if link.dials else self._router
-        if port is None or port.socket.closed:
+        port = self._router if transmit.route else self._dealers.get(link.peer)
+        if port is None or port.closed or self._ports is None:
             link.refused(transmit)
             return False
         if not port.scheduled:
-            self._soon(port)
+            self._ports.soon(port)
         try:
-            if not link.dials:
+            if transmit.route:
                 port.socket.send(transmit.route, zmq.NOBLOCK | zmq.SNDMORE)
             port.socket.send(transmit.data, zmq.NOBLOCK)
         except zmq.ZMQError as error:
@@ -363,37 +368,33 @@ class ZeroMQTransport:
 
     def _perform(self, link: Link, effects: Sequence[LinkEffect], now: Instant) -> None:
         for effect in effects:
+            if link.parted:  # by whoever took the event before
+                return
             if isinstance(effect, Transmit):
                 self._transmit(link, effect)
             elif isinstance(effect, Redial):
                 self._dial(link)
+            elif isinstance(effect, HangUp):
+                self._hang_up(link)
             else:
-                if not isinstance(effect, Packet) and link.deadline is not None:
+                if not isinstance(effect, Packet):
+                    link.told_up = isinstance(effect, LinkUp)
                     self._arm(link.deadline, now)
                 if not self._closing:
                     self._on_event(effect)
                 elif isinstance(effect, LinkDown) and not self.peers_up:
                     self._quiet.set()
 
-    # -------------------------------------------------------------------------------------------------------- time
-
-    def _arm(self, deadline: Instant, now: Instant) -> None:
-        """Have the timer fire no later than ``deadline``."""
-        if self._loop is None or self._closing:
-            return
-        when = self._loop.time() + max(0, deadline - now) / SECOND
-        if self._timer is not None:
-            if self._timer.when() <= when:
-                return
-            self._timer.cancel()
-        self._timer = self._loop.call_at(when, self._tick)
+    def _arm(self, deadline: Instant | None, now: Instant) -> None:
+        if self._alarm is not None and not self._closing:
+            self._alarm.set(deadline, now)
 
     def _tick(self) -> None:
-        self._timer = None
         now = self._clock()
         try:
+            self._cut_off(now)
             for link in self._peers.due(now):
-                self._perform(link, link.tick(now), now)
+                if not link.parted:
+                    self._perform(link, link.tick(now), now)
         finally:  # an event handler that fails must not stop the heartbeats
-            if (deadline := self._peers.deadline) is not None:
-                self._arm(deadline, now)
+            self._arm(self._peers.deadline, now)

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from mechdesign.cli.demo.folder import Folder
 from mechdesign.cli.demo.scenario import Scenario
-from mechdesign.group.core import GroupCore
+from mechdesign.group.group import Group
 from mechdesign.group.journal import Journal
 from mechdesign.group.messages import Delivered
 from mechdesign.kernel.config import GroupConfig
@@ -37,6 +37,7 @@ class Life:
                 command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
             )
         self._heard = heard
+        self.told_to_end = False
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -49,6 +50,7 @@ class Life:
 
     def end(self, number: signal.Signals) -> None:
         """Send a signal and wait until the process is gone and all that it told is read."""
+        self.told_to_end = True
         self.process.send_signal(number)
         self.process.wait(60)
         self._reader.join(60)
@@ -110,6 +112,9 @@ class Nodes:
             try:
                 self._heard.get(timeout=max(0.01, min(0.5, deadline - time.monotonic())))
             except queue.Empty:
+                for name, life in self.lives.items():
+                    died = life.process.poll() is not None and not life.told_to_end
+                    assert not died, f"{what}: {name} died\n{self.errors(name)}"
                 assert time.monotonic() < deadline, f"{what}: not so after {timeout_s} s\n{self._where()}"
 
     def wait_settled(self, names: list[str], count: int) -> None:
@@ -128,7 +133,7 @@ class Nodes:
         identity = Identity.load(self.folder.path / f"{name}.pem", secret)
         journal = Journal(self.folder.data(name) / "journal.sqlite3", identity.public, self.roster.digest)
         try:
-            core = GroupCore(self.roster, identity, Ed25519(), GroupConfig())
+            core = Group(self.roster, identity, Ed25519(), GroupConfig())
             effects = core.restore(journal.records(), 0)
         finally:
             journal.close()

@@ -52,7 +52,7 @@ COUNT = []
 def test_a_mechanism_that_does_what_it_claims_is_shown_with_grids_and_tries() -> None:
     ran = run("check", "auction.second-price", "--tries", 5, "--seed", 4)
     assert ran.code == 0, ran.out
-    assert "contract  10 of 10 checks passed" in ran.out
+    assert "contract  12 of 12 checks passed" in ran.out
     assert "dsic                   holds    proved on a grid" in ran.out
     assert "group_strategyproof    fails    violated" in ran.out
     assert "1 to 3 players of 5 types (0, 1, 2, 3, 4)" in ran.out

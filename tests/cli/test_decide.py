@@ -77,6 +77,59 @@ def test_the_order_of_reports_is_the_roster_order_and_breaks_ties(tmp_path: Path
         assert list(found["transfers"]) == list(order)
 
 
+def test_people_see_what_another_order_of_the_tied_would_have_given(tmp_path: Path) -> None:
+    file = document(tmp_path / "bids.json", {"reports": {"alice": 20, "bob": 20, "carol": 3}})
+    assert run("decide", "auction.second-price", file).out.splitlines()[1:5] == [
+        "outcome  alice wins, pays 20",
+        "tie      tie for the highest bid among alice, bob: alice first (lexicographic)",
+        "instead  bob wins, pays 20 (the highest bid: bob before alice)",
+        "",
+    ]
+    assert "instead" not in run("decide", "auction.second-price", file, "--orders", "0").out
+
+
+def test_json_has_the_other_results_where_there_was_a_tie(tmp_path: Path) -> None:
+    file = document(tmp_path / "bids.json", {"reports": {"alice": 20, "bob": 20}})
+    ran = run("decide", "auction.second-price", file, "--json").json
+    assert list(ran) == ["mechanism", "outcome", "transfers", "accounts", "ties", "why", "alternatives"]
+    broken = {"about": "the highest bid", "among": ["alice", "bob"], "order": ["bob", "alice"], "rule": "otherwise"}
+    assert ran["alternatives"] == {
+        "results": [
+            {
+                "ties": [broken],
+                "outcome": {"winner": "bob", "price": "20"},
+                "transfers": {"alice": "0", "bob": "-20"},
+                "accounts": {"SELLER": "20"},
+            }
+        ],
+        "complete": True,
+    }
+    assert "alternatives" not in run("decide", "auction.second-price", file, "--json", "--orders", "0").json
+    assert run("decide", "auction.second-price", file, "--orders", "-1").code == 2
+
+
+def test_results_that_differ_in_payments_only_and_results_left_out_are_told(tmp_path: Path) -> None:
+    prior = [{"value": 1}, {"value": 3}]
+    content = {"parameters": {"cost": 4, "prior": prior}, "reports": {"alice": 3, "bob": 2}}
+    lines = run("decide", "public.agv", document(tmp_path / "values.json", content)).out.splitlines()
+    about = "the value expected where values sum to exactly the cost: reject before build"
+    assert [line for line in lines if line.startswith("instead")] == [
+        f"instead  build, transfers alice -2, bob -2 ({about})"
+    ]
+    content = {"parameters": {"clicks": [3, 2, 1]}, "reports": dict.fromkeys(("alice", "bob", "carol"), 5)}
+    file = document(tmp_path / "bids.json", content)
+    lines = run("decide", "auction.gsp", file, "--orders", "3").out.splitlines()
+    assert len([line for line in lines if line.startswith("instead")]) == 3
+    assert "instead  and perhaps more: there are more ways to break the ties than were computed (--orders)" in lines
+    assert run("decide", "auction.gsp", file, "--orders", "3", "--json").json["alternatives"]["complete"] is False
+
+
+def test_a_tie_that_changes_nothing_is_said_to_change_nothing(tmp_path: Path) -> None:
+    content = {"parameters": {"options": ["x", "y", "z"]}, "reports": {"a": ["x", "y", "z"], "b": ["x", "z", "y"]}}
+    out = run("decide", "voting.kemeny", document(tmp_path / "ballots.json", content)).out
+    assert "instead  nothing else: every way to break the tie gives this result" in out
+
+
 def test_people_see_a_plain_table_and_with_explain_the_reasons(tmp_path: Path) -> None:
     file = document(tmp_path / "bids.json", VICKREY)
     assert run("decide", "auction.second-price", file).out.splitlines() == [

@@ -97,7 +97,8 @@ def test_a_node_alone_gives_up_with_the_names_of_those_it_waits_for(tmp_path: Pa
     config = configure(tmp_path, "alice", "[[propose]]", 'mechanism = "auction.second-price"')
     ran = spawn("node", "--config", config, "--sessions", 1, "--timeout-s", 2)
     assert ran.code == Exit.STALLED
-    assert "alice: stalled after 2 s: no link to bob" in ran.err
+    lost = "the quorum is lost: 1 of 2 members are here and 2 are needed; missing are bob"
+    assert f"alice: stalled after 2 s: {lost}" in ran.err
 
 
 def test_a_session_that_aborts_is_reported_by_the_exit_code(tmp_path: Path) -> None:

@@ -130,3 +130,37 @@ def test_evidence_needs_a_roster(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_a_mistake_of_the_user(tmp_path: Path) -> None:
     assert run("verify", tmp_path / "none.transcript").code == 2
+
+
+def test_it_explains_in_words_what_was_checked_and_what_a_file_cannot_show(transcript: Path, roster: Path) -> None:
+    told = run("verify", transcript, "--explain").out
+    assert "checked: each of " in told
+    assert "checked: alice, bob, carol, dave signed this outcome from these inputs, and 3 are a quorum" in told
+    assert "not shown: that these are the group's keys" in told
+    known = run("verify", transcript, "--roster", roster, "--explain").out
+    assert "group's keys" not in known
+    found = run("verify", transcript, "--json").json
+    assert [f"checked: {each}" for each in found["checked"]] == [
+        line for line in told.splitlines() if line.startswith("checked")
+    ]
+
+
+def test_a_person_sees_how_far_a_long_file_is_and_the_same_finding(
+    transcript: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mechdesign.cli import output, verify
+
+    plain = run("verify", transcript).out
+    monkeypatch.setattr(verify, "_LONG_BYTES", 1)
+    monkeypatch.setattr(verify, "_CHUNK_BYTES", 1000)
+    monkeypatch.setattr(output, "is_terminal", lambda: True)
+    assert plain.strip() in run("verify", transcript).out
+
+
+def test_a_file_longer_than_any_other_kind_is_read_all_the_same(tmp_path: Path, transcript: Path) -> None:
+    path = tmp_path / "long.transcript"
+    # Behind a good transcript stands what is none: it has to be read and refused, whatever its length.
+    path.write_bytes(transcript.read_bytes() + bytes(17 << 20))
+    ran = run("verify", path)
+    assert ran.code == 1
+    assert "bytes follow behind the end" in ran.out

@@ -155,7 +155,8 @@ def test_whoever_left_is_asked_nothing_and_answers_nothing() -> None:
     cluster = Cluster(4)
     cluster.sessions[3].enrols = "left"
     cluster.propose()
-    for _ in range(3):
+    while cluster.cores[0].status() == () or cluster.cores[0].status()[0].phase == "enrolling":
+        assert {status.phase for status in cluster.cores[3].status()} <= {"enrolling"}
         cluster.step()
     assert cluster.cores[3].status() == ()
     (proposed,) = cluster.events(3, Proposed)
@@ -164,6 +165,16 @@ def test_whoever_left_is_asked_nothing_and_answers_nothing() -> None:
     cluster.settle()
     assert cluster.decided(0).agrees
     assert not cluster.decided(3).agrees
+    assert cluster.events(3, Enrolled) == cluster.events(3, Answers) == []
+
+
+def test_whoever_left_still_sees_a_session_fail_for_want_of_members_with_its_code() -> None:
+    cluster = Cluster(4)
+    for place in (1, 2, 3):
+        cluster.sessions[place].enrols = "left"
+    cluster.run()
+    assert cluster.aborted(0).reason == "1 members have the code, and a quorum is 3"
+    assert all(cluster.aborted(place) == cluster.aborted(0) for place in range(4))
 
 
 def test_a_member_that_left_cannot_attest_all_the_same() -> None:
@@ -197,8 +208,9 @@ def test_nothing_is_kept_of_sessions_that_are_over() -> None:
         cluster.settle()
     core = cluster.cores[0]
     assert len(cluster.events(0, Decided)) == 100
+    assert len(core._alarms._heap) <= 64 + 4
+    assert not core._suspicions._open
     kept = {name: value for name, value in vars(core).items() if isinstance(value, dict | list | set)}
-    assert len(kept.pop("_timers")) <= 64 + 4
     assert kept
     assert all(not value for value in kept.values())
 

@@ -1,16 +1,22 @@
 """Every kind of entry reads as it was written, and nothing else reads as an entry."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mechdesign.decision.ballots.ballot import Ballot
+from mechdesign.decision.ballots.notice import notice_of
+from mechdesign.decision.ballots.roll import Roll
 from mechdesign.decision.certificate import Certificate, Entry
+from mechdesign.decision.custody.receipts import PayoutEntry, ReceiptEntry
 from mechdesign.decision.entries import (
     REASON_BYTES_MAX,
     STEPS_MAX,
     AttestEntry,
+    CarryEntry,
     CoinEntry,
     DeclineEntry,
     EnrolEntry,
@@ -31,6 +37,7 @@ from mechdesign.decision.sealing.commit_reveal import commitment, pad
 from mechdesign.decision.secret import Secret
 from mechdesign.decision.session import Session
 from mechdesign.group.messages import Delivered, Inclusion, Submission
+from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.errors import LocalProtocolError
 from mechdesign.kernel.wire import Value, encode
 from tests.decision.toys import Cluster, make_proposal, make_roster
@@ -53,7 +60,14 @@ SAMPLES: list[tuple[Kind, EntryValue]] = [
     (Kind.SEAL, SealEntry(ID, 1, b"a dealing")),
     (Kind.SHARE, ShareEntry(ID, 1, b"a share")),
     (Kind.COIN, CoinEntry(ID, 2, b"a dealing")),
+    (Kind.CARRY, CarryEntry(ID, 0, (b"a ballot", b"another"))),
+    (Kind.RECEIPT, ReceiptEntry(ID, MemberId(ID), Fraction(25, 2), "bank 4711")),
+    (Kind.PAYOUT, PayoutEntry(ID, "the harbour")),
 ]
+
+
+ROLL = Roll(((MemberId(bytes(range(32))), "vera"), (MemberId(bytes(range(1, 33))), "viola")))
+BALLOT = Ballot(ID, 0, 1, *ROLL.lines[1], ROLL.paths[1], 3, b"21", bytes(64))
 
 
 @pytest.mark.parametrize(("kind", "entry"), SAMPLES, ids=str)
@@ -90,6 +104,16 @@ BAD: list[tuple[Kind, Value]] = [
     (Kind.ATTEST, (ID, 0, ID[:5], "failed", ID)),
     (Kind.ATTEST, (ID, 0, ID, "failed", b"")),
     (Kind.EVIDENCE, (None,)),
+    (Kind.RECEIPT, (ID, ID, 0, "bank")),
+    (Kind.RECEIPT, (ID, ID, -1, "bank")),
+    (Kind.RECEIPT, (ID, ID, True, "bank")),
+    (Kind.RECEIPT, (ID, ID[:31], 1, "bank")),
+    (Kind.RECEIPT, (ID, ID, 1, "")),
+    (Kind.RECEIPT, (ID, ID, 1, "x" * 65)),
+    (Kind.RECEIPT, (ID, ID, 1, "a\nb")),
+    (Kind.PAYOUT, (ID, "")),
+    (Kind.PAYOUT, (ID, "x" * 129)),
+    (Kind.PAYOUT, (ID[:31], "x")),
     (Kind.PROPOSE, (ID,)),
 ]
 
@@ -188,6 +212,11 @@ def golden_lines() -> dict[str, bytes]:
     return lines | {
         "proposal": proposal.encoded,
         "session id": session.id,
+        "roll": ROLL.encoded,
+        "roll root": ROLL.root,
+        "ballot": BALLOT.encoded,
+        "ballot signed": BALLOT.signed(session.setting),
+        "notice": notice_of(session.setting),
         "padded report": padded,
         "commitment": commitment(roster, session.id, 2, roster.ids[3], bytes(32), padded),
         "secret key": Secret(ID, 2, bytes(32), b"21").key,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mechdesign.decision.bench import FALSE_ACCUSATIONS_MAX
 from mechdesign.decision.certificate import Certificate, Entry
-from mechdesign.decision.core import FALSE_ACCUSATIONS_MAX
 from mechdesign.decision.entries import AttestEntry, EvidenceEntry, Kind, OpenEntry, parse
 from mechdesign.decision.messages import Answers, Convicted, Decided
 from mechdesign.decision.policing import false_opening, wrong_outcome

@@ -1,6 +1,6 @@
 """Terms that no group could accept, terms that this group cannot, and bytes that are no terms."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from fractions import Fraction
 
 import pytest
@@ -15,15 +15,25 @@ from tests.decision.toys import make_proposal, make_roster
 
 ROSTER = make_roster(4)
 GOOD = make_proposal(
-    ROSTER, deposit=Fraction(5, 2), decimals=2, sanctions=("forfeit", "abort"), accounts=(("SELLER", "m"),)
+    ROSTER,
+    deposit=Fraction(5, 2),
+    decimals=2,
+    sanctions=("default_report", "forfeit", "abort", "exclude"),
+    accounts=(("SELLER", "m"),),
+    default_report=b"0",
+    payment_max=Fraction(1),
+    custodian="bob",
 )
+ROLLED = make_proposal(ROSTER, seal="threshold", roll=bytes(range(32)), rolled=1000, players_min=7)
 
 
 def test_a_proposal_reads_as_it_was_written() -> None:
     assert Proposal.parse(GOOD.encoded) == GOOD
     assert GOOD.fault(ROSTER) is None
     assert GOOD.seal is Seal.COMMIT_REVEAL
-    assert GOOD.sanctions == (Sanction.FORFEIT, Sanction.ABORT)
+    assert Proposal.parse(ROLLED.encoded) == ROLLED
+    assert ROLLED.fault(ROSTER) is None
+    assert GOOD.sanctions == (Sanction.DEFAULT_REPORT, Sanction.FORFEIT, Sanction.ABORT, Sanction.EXCLUDE)
 
 
 @pytest.mark.parametrize(
@@ -40,9 +50,17 @@ def test_a_proposal_reads_as_it_was_written() -> None:
         {"sanctions": ("forfeit", "forfeit")}, {"sanctions": ("hang",)}, {"sanctions": ("abort",)},
         {"seal": "wax"},
         {"accounts": (("DEPOSIT", "m"),)}, {"accounts": (("BUYER", "m"), ("SELLER", "m"))}, {"accounts": (("X", "m"),)},
+        {"accounts": (("SELLER", "SINK"),)}, {"accounts": (("SELLER", "CUSTODY"),)},
+        {"accounts": (("SELLER", "dave (0123456789abcdef)"),)}, {"accounts": (("SELLER", "dave (outside)"),)},
+        {"accounts": (("SELLER", "dave (roll 01234567)"),)}, {"accounts": (("SELLER", "x" * 65),)},
         {"accounts": (("SELLER", ""),)}, {"accounts": (("SELLER", "a\nb"),)}, {"accounts": (("SELLER", "m"),) * 2},
         {"parameters": "x" * (PARAMETERS_BYTES_MAX + 1)}, {"parameters": "\ud800"}, {"enrol_ms": 0},
         {"report_ms": 1 << 40}, {"open_ms": -1}, {"attest_ms": 0},
+        {"default_report": b""}, {"sanctions": ("default_report",)},
+        {"sanctions": ("default_report",), "default_report": bytes(17)}, {"payment_max": Fraction(1, 3)},
+        {"payment_max": Fraction(-1)}, {"payment_max": Fraction(10**61)}, {"custodian": "a\nb"},
+        {"custodian": "x" * 65}, {"roll": bytes(31), "rolled": 1}, {"roll": bytes(32)}, {"rolled": 1},
+        {"roll": bytes(32), "rolled": -1}, {"roll": bytes(32), "rolled": (1 << 20) + 1},
     ],
 )  # fmt: skip
 def test_impossible_terms_are_refused_on_construction(terms: dict[str, object]) -> None:
@@ -61,6 +79,7 @@ def test_what_this_group_cannot_hold_is_said() -> None:
     wordy = make_proposal(small, parameters="x" * 600).fault(small)
     assert wordy is not None
     assert "a proposal of" in wordy
+    assert make_proposal(ROSTER, custodian="zoe").fault(ROSTER) == "the custodian zoe is not a member"
     members = (*ROSTER.members[:3], replace(ROSTER.members[3], name="SELLER"))
     named = Roster("toy", members, FaultModel.BYZANTINE)
     fault = make_proposal(named).fault(named)
@@ -71,11 +90,13 @@ def test_what_this_group_cannot_hold_is_said() -> None:
 def test_other_spellings_of_the_same_terms_are_no_proposal() -> None:
     value = decode(GOOD.encoded)
     assert isinstance(value, tuple)
+    unlimited = 1 + [field.name for field in fields(Proposal)].index("payment_max")  # None there means other terms
     others: list[bytes] = [b"", encode(value[:-1]), encode((*value, 0)), encode((True, *value[1:]))]
     for at, item in enumerate(value):
         if type(item) is int and item in {0, 1}:
             others.append(encode((*value[:at], bool(item), *value[at + 1 :])))
-        others.append(encode((*value[:at], None, *value[at + 1 :])))
+        if at != unlimited:
+            others.append(encode((*value[:at], None, *value[at + 1 :])))
         others.append(encode((*value[:at], (item,), *value[at + 1 :])))
     for data in others:
         assert Proposal.parse(data) is None
@@ -92,7 +113,7 @@ atoms = st.one_of(
 shapes = st.recursive(atoms, lambda inner: st.lists(inner, max_size=3).map(tuple), max_leaves=4)
 
 
-@given(at=st.integers(0, 20), put=shapes)
+@given(at=st.integers(0, 25), put=shapes)
 def test_a_field_of_any_other_shape_is_refused_or_means_itself(at: int, put: object) -> None:
     value = decode(GOOD.encoded)
     assert isinstance(value, tuple)

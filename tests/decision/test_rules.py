@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mechdesign.decision.core import SESSIONS_PER_PROPOSER
+from mechdesign.decision.admission import SESSIONS_PER_PROPOSER
 from mechdesign.decision.entries import (
     AttestEntry,
     DeclineEntry,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mechdesign.decision.entries import AttestEntry, Kind, OpenEntry, SealEntry, parse
 from mechdesign.decision.messages import Aborted, Convicted, Decided
 from mechdesign.decision.transcript import audit, verify_evidence
-from mechdesign.group.messages import Broadcast
+from mechdesign.group.messages import Broadcast, Exclude
 from mechdesign.kernel.flow import DEPOSIT, net
 from tests.decision.toys import SILENT, Cluster, Plan, bids
 
@@ -60,7 +60,9 @@ def shuffled(data: st.DataObject, cluster: Cluster, honest: list[int]) -> None:
     n=st.sampled_from([4, 5, 7]),
     kind=st.sampled_from(LIES),
     plan=plans,
-    sanctions=st.sampled_from([(), ("recompute",), ("forfeit",), ("abort",), ("recompute", "forfeit", "abort")]),
+    sanctions=st.sampled_from(
+        [(), ("recompute",), ("forfeit",), ("abort",), ("recompute", "forfeit", "abort"), ("default_report", "exclude")]
+    ),
 )
 def test_every_schedule_ends_alike_for_all_honest_members(
     data: st.DataObject, n: int, kind: str, plan: Plan, sanctions: tuple[str, ...]
@@ -74,7 +76,8 @@ def test_every_schedule_ends_alike_for_all_honest_members(
         report=lambda place, step: SILENT if place in quiet else bids(place, step),
         twist=lambda place, broadcast: lying(kind, liar, broadcast, place),
     )
-    cluster.propose(honest[0], deposit=Fraction(7), sanctions=sanctions)
+    default = b"\x01" if "default_report" in sanctions else None
+    cluster.propose(honest[0], deposit=Fraction(7), sanctions=sanctions, default_report=default)
     shuffled(data, cluster, honest)
     endings = [
         [event for event in cluster.sessions[place].events if isinstance(event, Decided | Aborted)] for place in honest
@@ -90,6 +93,9 @@ def test_every_schedule_ends_alike_for_all_honest_members(
             assert kind in {"false opening", "other outcome"}
             found = verify_evidence(event.evidence, cluster.roster, cluster.scheme)
             assert found == (event.member, event.offence)
+        assert cluster.cores[place].balances == cluster.cores[honest[0]].balances
+        asked = [effect for effect in cluster.effects[place] if isinstance(effect, Exclude)]
+        assert len(asked) == ("exclude" in sanctions and bool(cluster.convicted(place)))
     if isinstance(ending, Decided):
         assert ending.agrees
         report = audit(ending.transcript, cluster.scheme, cluster.recompute, cluster.roster)

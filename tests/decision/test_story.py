@@ -7,12 +7,14 @@ from mechdesign.decision.entries import Kind, OpenEntry, parse
 from mechdesign.decision.messages import (
     Aborted,
     Answers,
+    Booked,
     Convicted,
     Decided,
     Defaulted,
     Enrolled,
     PhaseChanged,
     Proposed,
+    Waited,
 )
 from mechdesign.group.messages import Broadcast
 from tests.decision.toys import Cluster, nets
@@ -40,6 +42,8 @@ def told(cluster: Cluster, event: object) -> str:
         case Decided(verdict=verdict, certificate=certificate, flows=flows):
             ends = ", ".join(f"{party} {amount}" for party, amount in nets(flows).items())
             return f"{verdict} by {', '.join(map(name, certificate.signers))}; {ends}"
+        case Booked(position=position, kept=kept):
+            return f"booked at {position}: {kept}"
         case Aborted(reason=reason):
             return f"aborted: {reason}"
     raise AssertionError(event)
@@ -71,7 +75,8 @@ def story() -> str:
         cluster.step()
         said = cluster.log[-1].submission
         lines.append(f"{len(cluster.log) - 1} {cluster.roster.name(said.sender)} {Kind(said.kind).name}")
-        lines += [f"    {told(cluster, event)}" for event in cluster.sessions[0].events[before:]]
+        told_now = [event for event in cluster.sessions[0].events[before:] if not isinstance(event, Waited)]
+        lines += [f"    {told(cluster, event)}" for event in told_now]
     return "\n".join(lines) + "\n"
 
 

@@ -16,8 +16,10 @@ from mechdesign.mechanisms.auction.bailey_cavallo import BaileyCavallo
 from mechdesign.mechanisms.auction.second_price import SecondPrice
 from mechdesign.mechanisms.base import Mechanism
 from mechdesign.mechanisms.computation import Computation, settlement_flows, tie_from_text, tie_to_text
+from mechdesign.mechanisms.cost.airport import Airport
 from mechdesign.mechanisms.events import ProposeSession
 from mechdesign.mechanisms.flow import Account, pay
+from mechdesign.mechanisms.inputs import decide
 from mechdesign.mechanisms.play import ask, toss
 from mechdesign.mechanisms.result import Outcome, Result
 from mechdesign.mechanisms.terms import proposal_of
@@ -259,6 +261,21 @@ def test_flows_are_rounded_once_to_minor_units():
     assert attest.verdict is Verdict.SETTLED
     assert all(flow.amount * 100 == int(flow.amount * 100) for flow in attest.flows)
     assert any(flow.amount * 100 != int(flow.amount * 100) for flow in run.result.flows)
+
+
+@pytest.mark.parametrize(
+    ("rule", "pays_more"),
+    [(TieRule(), "carol"), (TieRule("given", ("carol", "alice")), "bob"), (TieRule("by_coin"), "carol")],
+)
+def test_a_last_minor_unit_goes_by_the_order_of_the_tie_rule_in_a_session_and_on_a_file(rule, pays_more):
+    run = computation(Airport(), currency=Currency("EUR", 2), ties=rule)
+    run.enrolled(enrolled())
+    attest = run.answered(answers(0, b'"1"', b'"1"', b'"1"'))
+    paid = {name: -amount for name, amount in net(attest.flows).items() if name in NAMES}
+    assert paid == {name: Fraction(34 if name == pays_more else 33, 100) for name in NAMES}
+    document = {"parameters": {"decimals": 2, "ties": rule.dump()}, "reports": dict.fromkeys(NAMES, 1)}
+    settled = decide("cost.airport", document).document()["settlement"]["transfers"]
+    assert {name: -Fraction(amount) for name, amount in settled.items()} == paid
 
 
 amounts = st.fractions(min_value=Fraction(1, 900), max_value=50, max_denominator=997)

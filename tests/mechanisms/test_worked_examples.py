@@ -33,8 +33,8 @@ def test_example_3_clarke_with_the_tie_to_build() -> None:
 
 
 def test_example_3_clarke_with_the_tie_to_reject() -> None:
-    for parameters in ({"tie": "reject"}, {"ties": ["reject", "build"]}):
-        document = decided("public.clarke", {"A": 110, "B": 80, "C": 110}, cost=300, **parameters)
+    for ties in (["reject"], ["reject", "build"]):
+        document = decided("public.clarke", {"A": 110, "B": 80, "C": 110}, cost=300, ties=ties)
         assert document["outcome"] == {"built": False}
         assert document["transfers"] == {"A": "0", "B": "-20", "C": "0"}
         assert document["accounts"] == {"SINK": "20"}

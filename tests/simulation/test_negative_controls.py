@@ -6,29 +6,14 @@ tests say how many it took. Where "every seed" shows it, a few stand for all.
 
 import pytest
 
-from mechdesign.group.committer import CommitRule
+from mechdesign.group.committer import SKIP, CommitRule, Committer
 from mechdesign.group.roster import FaultModel
-from mechdesign.testing.cluster import BRISK, Cluster
-from mechdesign.testing.network import Weather
 from mechdesign.testing.runs import run_seed
 from mechdesign.testing.simulator import Violation
+from tests.simulation.stagings import SECONDS, rough_ride, split_brain, split_votes
 
-SECONDS = 5
-
-# The first of the seeds 0, 1, 2, … of the campaign that shows the two-round wave to be broken.
-BROKEN_SEED = 59
-
-
-def split_brain(seed, n, faults, liars, camp):
-    """The liars show each camp a face of its own, while the network keeps the camps apart."""
-    cluster = Cluster(n, faults, seed, liars=dict.fromkeys(liars, "two-faced"), sides=camp)
-    across = [(a, b) for a in cluster.honest for b in cluster.honest if (a in camp) != (b in camp)]
-    cluster.simulator.cut(across, noticed=False)
-    cluster.start_all()
-    for place in range(n):
-        cluster.say(place, b"word of %d" % place)
-    cluster.run(SECONDS)
-    return cluster
+# The first hasty seed of the campaign with majority quorums that shows the two-round wave to be broken.
+BROKEN_SEED = 1085
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -62,24 +47,9 @@ def test_the_same_attack_by_as_many_liars_as_the_model_bears_forks_nothing(n, fa
             cluster.assert_convicted(*liars)
 
 
-HASTY = BRISK.model_copy(update={"round_timeout_s": 0.005, "pull_retry_s": 0.05})
-ROUGH = Weather(delay_us=1_000, jitter_us=10_000, straggle=0.4, straggle_us=200_000)
-
-
-def rough_ride(seed, wave):
-    """Three honest members that hardly wait for one another, majority quorums, many late frames; nobody lies."""
-    rule = CommitRule(wave=wave)
-    cluster = Cluster(3, FaultModel.MAJORITY, seed, weather=ROUGH, rule=rule, config=HASTY)
-    cluster.start_all()
-    for number in range(100):
-        cluster.say(number % 3, b"word %d" % number)
-        cluster.run(0.02)
-    cluster.heal()
-    cluster.assert_agreed()
-
-
 # 13 of the first 25 seeds fork.
 TWO_ROUND_FORKS = [0, 4, 6]
+SKIPPED_FORKS = [2]
 
 
 @pytest.mark.parametrize("seed", TWO_ROUND_FORKS)
@@ -93,23 +63,11 @@ def test_a_wave_of_three_rounds_withstands_the_same_network(seed):
     rough_ride(seed, wave=3)
 
 
-def split_votes(seed, rotate):
-    """A liar in the first place of the roster shows one honest member a block and the other two its twin, always."""
-    cluster = Cluster(
-        4,
-        FaultModel.BYZANTINE,
-        seed,
-        liars={0: "split"},
-        sides={1, 2},
-        twins=10_000,
-        weather=Weather(delay_us=20_000, jitter_us=0),
-        rule=CommitRule(rotate=rotate),
-    )
-    cluster.start_all()
-    for place in cluster.honest:
-        cluster.say(place, b"word of %d" % place)
-    cluster.run(SECONDS)
-    return cluster
+@pytest.mark.parametrize("seed", SKIPPED_FORKS)
+def test_an_undecided_slot_that_is_skipped_without_a_look_at_its_anchor_forks_the_log(seed, monkeypatch):
+    monkeypatch.setattr(Committer, "indirect", lambda self, slot, anchor: SKIP)
+    with pytest.raises(Violation, match="logs differ"):
+        rough_ride(seed)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -121,7 +79,7 @@ def test_slots_in_a_fixed_order_are_stalled_by_a_splitting_equivocator(seed):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_slots_that_rotate_are_not(seed):
-    cluster = split_votes(seed, rotate=True)
+    cluster = split_votes(seed)
     cluster.assert_agreed(0)
     cluster.assert_convicted(0)
 

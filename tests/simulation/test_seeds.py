@@ -1,4 +1,4 @@
-"""Hundreds of whole runs, each drawn from its seed: sizes 1 to 7, all fault models, crashes, partitions, liars.
+"""A thousand whole runs, each drawn from its seed: sizes 1 to 10, all fault models, crashes, partitions, liars.
 
 A failing seed is replayed with ``python -m mechdesign.testing.campaign --seeds SEED``.
 """
@@ -11,10 +11,11 @@ from collections import Counter
 import pytest
 
 from mechdesign.group.roster import FaultModel
+from mechdesign.testing.equivocators import LIAR_KINDS
 from mechdesign.testing.runs import run_seed
 from mechdesign.testing.schedule import draw
 
-SEEDS = 504
+SEEDS = 1008
 CHUNK = 12
 
 
@@ -26,28 +27,60 @@ def test_every_promise_holds_in_runs_of_seeds_from(first):
 
 def test_the_seeds_cover_what_they_are_meant_to():
     scenarios = [draw(seed) for seed in range(SEEDS)]
-    assert {scenario.n for scenario in scenarios} == set(range(1, 8))
+    assert {scenario.n for scenario in scenarios} == {*range(1, 8), 10}
     assert {(scenario.n, scenario.faults) for scenario in scenarios} >= {
         (n, faults) for n in range(2, 8) for faults in FaultModel
     }
     for scenario in scenarios:
         assert len(scenario.liars) <= scenario.faults.liars(scenario.n)
-        assert scenario.lively or scenario.faults is FaultModel.UNANIMOUS
     lies = Counter(kind for scenario in scenarios for _, kind in scenario.liars)
+    assert set(lies) == set(LIAR_KINDS)
     assert min(lies.values()) >= 20
-    assert len(lies) == 8
+    assert sum(len(scenario.liars) > 1 for scenario in scenarios) >= 50
+    assert sum(scenario.live for scenario in scenarios) >= SEEDS / 2
+    assert sum(scenario.brisk for scenario in scenarios) >= SEEDS / 10
+    assert sum(not scenario.live for scenario in scenarios) >= SEEDS / 10
     assert sum(bool(scenario.crashes) for scenario in scenarios) >= 200
     assert sum(bool(scenario.cuts) for scenario in scenarios) >= 200
     assert sum(bool(scenario.dead) for scenario in scenarios) >= 30
-    assert SEEDS / 40 <= sum(scenario.real for scenario in scenarios) <= SEEDS / 10
-    assert sum(scenario.edges is not None for scenario in scenarios) >= 50
+    assert SEEDS / 50 <= sum(scenario.real for scenario in scenarios) <= SEEDS / 10
+    assert sum(scenario.edges is not None for scenario in scenarios) >= 100
+    assert sum(bool(scenario.slow_links) for scenario in scenarios) >= 100
+    assert sum(any(scenario.lags_us) for scenario in scenarios) >= 100
+    assert sum(len(scenario.cuts) > 3 for scenario in scenarios) >= 50
+    assert {crash.tail for scenario in scenarios for crash in scenario.crashes} == {"lost", "part", "kept"}
+
+
+HISTORIES = """
+from mechdesign.testing.runs import run_seed
+print(*(run_seed(seed).digest for seed in {seeds}))
+"""
+BY_HASH = """
+from mechdesign.group.proposer import Proposer
+right = Proposer.parents
+def parents(self, round_):
+    own, *others = right(self, round_)
+    return [own, *sorted(others, key=lambda parent: hash(parent.digest))]
+Proposer.parents = parents
+"""
+REPLAYED = (3, 16, 22, 40)
+
+
+def histories(code):
+    """What two processes with different hash seeds print."""
+    printed = []
+    for hash_seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        command = [sys.executable, "-c", code + HISTORIES.format(seeds=REPLAYED)]
+        printed.append(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
+    return printed
 
 
 def test_one_seed_gives_one_history_whatever_the_hash_seed_of_the_process():
-    code = "from mechdesign.testing.runs import run_seed; print(*(run_seed(seed).digest for seed in (3, 16, 22, 40)))"
-    printed = set()
-    for hash_seed in ("1", "2"):
-        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        command = [sys.executable, "-c", code]
-        printed.add(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
-    assert printed == {" ".join(run_seed(seed).digest for seed in (3, 16, 22, 40)) + "\n"}
+    here = " ".join(run_seed(seed).digest for seed in REPLAYED) + "\n"
+    assert histories("") == [here, here]
+
+
+def test_an_order_that_follows_hashes_would_be_noticed():
+    one, other = histories(BY_HASH)
+    assert one != other

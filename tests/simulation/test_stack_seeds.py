@@ -86,6 +86,10 @@ def answers_of(mechanism, value):
     return strategy
 
 
+WITHOUT = ("crash", "withhold", "rubbish")
+# Crashes are drawn apart; the last two do nothing where there is no roll.
+
+
 class Story:
     """What happens in the run that a seed names."""
 
@@ -97,7 +101,7 @@ class Story:
         self.faults = chance.choice((FaultModel.default(self.n), FaultModel.default(self.n), FaultModel.MAJORITY))
         bears_liars = self.faults is FaultModel.BYZANTINE and self.faults.liars(self.n) > 0
         self.cheater = chance.randrange(self.n) if bears_liars and chance.random() < 0.6 else None
-        self.kind = chance.choice([kind for kind in KINDS if kind != "crash"])
+        self.kind = chance.choice([kind for kind in KINDS if kind not in WITHOUT])
         self.crashes = [
             (chance.randrange(200) * MILLISECOND, chance.randrange(self.n), chance.randrange(5, 2000) * MILLISECOND)
             for _ in range(chance.randrange(4))

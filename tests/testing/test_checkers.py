@@ -6,7 +6,7 @@ import pytest
 
 from mechdesign.group.messages import Append, Delivered, EvidenceFound, Inclusion, Submission
 from mechdesign.kernel.crypto import MemberId
-from mechdesign.testing.checkers import Blocks, Evidence, Log
+from mechdesign.testing.checkers import Blocks, Evidence, Log, Promptness
 from mechdesign.testing.network import Network
 from mechdesign.testing.simulator import Simulator, Violation
 from mechdesign.transport.messages import Send
@@ -123,7 +123,7 @@ def test_one_synced_block_a_round_passes():
     simulator.submit(0, [own(b"0 0 a"), Send(MEMBERS[1], b"0 0 a"), own(b"1 0 b"), Send(MEMBERS[1], b"1 0 b")])
     simulator.submit(1, [own(b"0 0 a", sync=False), Send(MEMBERS[2], b"0 0 a"), Send(MEMBERS[2], b"hello")])
     assert blocks.made == 2
-    assert blocks.seen_twice == {0: set(), 1: set()}
+    assert blocks.highest == 1
 
 
 @pytest.mark.parametrize(
@@ -151,13 +151,6 @@ def test_signing_a_round_again_in_another_life_is_found():
         simulator.submit(0, [own(b"0 0 b")])
 
 
-def test_twins_of_a_liar_in_an_honest_journal_are_remembered():
-    simulator = obedient_group()
-    blocks = Blocks(simulator, [0, 1], read, read)
-    simulator.submit(0, [own(b"0 2 a", sync=False), own(b"0 2 b", sync=False)])
-    assert blocks.seen_twice == {0: {MEMBERS[2]}, 1: set()}
-
-
 def test_only_liars_are_convicted_and_only_by_proofs_that_hold():
     def convict(data):
         return MEMBERS[2] if data == b"proof" else None
@@ -170,3 +163,21 @@ def test_only_liars_are_convicted_and_only_by_proofs_that_hold():
         simulator.submit(0, [EvidenceFound(MEMBERS[1], b"proof")])
     with pytest.raises(Violation, match="does not hold for others"):
         simulator.submit(1, [EvidenceFound(MEMBERS[2], b"rumour")])
+
+
+def test_rounds_are_counted_from_when_something_is_said_or_from_the_beginning_of_the_count():
+    simulator = obedient_group()
+    promptness = Promptness(simulator, Blocks(simulator, [0, 1], read, read))
+    promptness.said(0, b"0")
+    promptness.said(0, b"1")
+    simulator.submit(1, [own(b"0 1 a"), own(b"1 1 b"), own(b"2 1 c")])
+    simulator.submit(1, [entry(0)])
+    assert promptness.slowest == 0
+    promptness.begin()
+    simulator.submit(1, [own(b"3 1 d")])
+    simulator.submit(1, [entry(1)])
+    assert promptness.slowest == 1
+    promptness.said(0, b"2")
+    simulator.submit(1, [own(b"4 1 e"), own(b"5 1 f"), entry(2)])
+    simulator.submit(0, [entry(0), entry(1), entry(2)])
+    assert promptness.slowest == 2

@@ -66,6 +66,7 @@ def test_what_leaves_a_proof_convicts_and_forfeits(kind, seal, offence):
 def test_a_wrong_outcome_changes_nothing_for_the_others():
     cluster, end = run("wrong-outcome")
     assert str(end.outcome) == "bob wins, pays 21"
+    assert cluster.run(places=[CHEATER]), "the cheat hears of the end as well, if later"
     (own,) = cluster.ended[CHEATER].values()
     assert not own.agrees
 

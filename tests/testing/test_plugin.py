@@ -55,14 +55,14 @@ def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
 def test_a_sound_mechanism_passes_one_test_for_each_check_and_each_claim(pytester: pytest.Pytester) -> None:
     lay_out(pytester, 'individually_rational=Holds("pays its bid"), no_deficit=Holds("one payment")')
     result = run(pytester, "-v", "--mechdesign-tries", "5")
-    result.assert_outcomes(passed=12)
+    result.assert_outcomes(passed=14)
     result.stdout.fnmatch_lines(["*Mine::check_is_total PASSED*", "*Mine::claim_no_deficit_holds PASSED*"])
 
 
 def test_a_claim_that_does_not_hold_fails_with_the_counterexample_and_no_traceback(pytester: pytest.Pytester) -> None:
     lay_out(pytester, 'dsic=Holds("nowhere")')
     result = run(pytester, "-k", "claim_dsic")
-    result.assert_outcomes(failed=1, deselected=10)
+    result.assert_outcomes(failed=1, deselected=12)
     result.stdout.fnmatch_lines(["claimed to hold (nowhere), but mine.first-price/1 * gain *"])
     result.stdout.no_fnmatch_line("*Traceback*")
     result.stdout.no_fnmatch_line("*incentive_checks.py*")

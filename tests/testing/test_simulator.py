@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -246,3 +247,44 @@ def test_misuse_of_the_driver_is_a_local_error() -> None:
         simulator.start(0)
     simulator.crash(0)
     assert not simulator.submit(0, Broadcast(b"", 0, b"a"))
+
+
+def test_a_killed_process_leaves_its_writes_and_a_power_cut_loses_those_that_were_not_synced() -> None:
+    for tail, left in (("kept", {3}), ("lost", {1}), ("part", {1, 2, 3})):
+        found = set()
+        for seed in range(40):
+            disk = Disk()
+            for number, sync in enumerate((True, False, False)):
+                disk.write(Append("own", b"%d" % number, b"x", sync=sync))
+            disk.crash(Random(seed), tail)  # type: ignore[arg-type]
+            found.add(len(disk))
+        assert found == left
+
+
+def test_a_cut_can_be_mended_by_itself_and_a_link_can_be_slow_in_one_direction() -> None:
+    network = Network(2, Random(1), Weather(delay_us=100, jitter_us=0))
+    network.cut([(0, 1), (1, 0)])
+    assert network.mend([(0, 1)]) == [(0, 1)]
+    assert network.passes(0, 1)
+    assert not network.passes(1, 0)
+    network.mend()
+    network.slow_links_us = {(0, 1): 5_000}
+    assert network.arrivals(0, 1, 0) == (5_100,)
+    assert network.arrivals(1, 0, 0) == (100,)
+
+
+def test_a_slow_members_timers_go_off_late_and_every_step_is_seen() -> None:
+    simulator, _ = toys(3)
+    steps = [0] * 4
+    ticks: list[int] = []
+
+    def look(place: int) -> None:
+        steps[place] += 1
+
+    simulator.processes[1].lag_us = 30_000
+    simulator.watch(Send, lambda place, effect: ticks.append(simulator.now) if place == 1 else None)
+    simulator.watch_steps(look)
+    simulator.run(2 * SECOND)
+    gaps = [later - earlier for earlier, later in pairwise(ticks)]
+    assert min(gaps) >= AGAIN + 30_000
+    assert all(steps)

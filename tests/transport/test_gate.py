@@ -4,8 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.machine import SECOND
+from mechdesign.transport.face import Strangers
 from mechdesign.transport.gate import DOMAIN, Gate
+from mechdesign.transport.visitors import Visitors
 
 KNOWN, STRANGER = b"k" * 32, b"s" * 32
 
@@ -46,6 +49,29 @@ def test_a_key_that_connects_too_often_is_told_to_come_again_while_others_are_se
     assert gate.delayed == statuses.count(b"300")
     assert (gate.answer(request(b"o" * 32), 0) or [])[4] == b"200"
     assert (gate.answer(request(KNOWN), SECOND) or [])[4] == b"200"
+
+
+def test_a_key_may_be_added_and_taken_away() -> None:
+    gate = Gate([], now=0)
+    assert (gate.answer(request(KNOWN), 0) or [])[4] == b"400"
+    gate.open(KNOWN, 0)
+    assert (gate.answer(request(KNOWN), 0) or [])[4] == b"200"
+    gate.shut(KNOWN)
+    gate.shut(KNOWN)
+    assert (gate.answer(request(KNOWN), 0) or [])[4] == b"400"
+
+
+def test_strangers_pass_as_far_as_visitors_are_let_in_and_a_known_key_is_never_one() -> None:
+    visitors = Visitors(Strangers(nobody, at_once=4, per_s=100), own=b"o" * 32, hold=SECOND, now=0)
+    gate = Gate([KNOWN], visitors=visitors, now=0)
+    statuses = [(gate.answer(request(key), 0) or [])[4] for key in (KNOWN, STRANGER, STRANGER, b"t" * 32, b"o" * 32)]
+    assert statuses == [b"200", b"200", b"300", b"300", b"300"]
+    assert (gate.delayed, gate.refused, len(visitors)) == (3, 0, 1)
+    assert (gate.answer(request(b"a key of another length"), 0) or [])[4] == b"400"
+
+
+def nobody(curve: bytes, introduction: bytes) -> MemberId | None:
+    return None
 
 
 @given(st.lists(st.binary(max_size=40), max_size=12))

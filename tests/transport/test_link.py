@@ -6,7 +6,8 @@ from mechdesign.kernel.config import TransportConfig, microseconds
 from mechdesign.kernel.errors import LocalProtocolError
 from mechdesign.kernel.machine import SECOND
 from mechdesign.testing.links import LinkPair, seeded_identity
-from mechdesign.transport.link import OVERHEAD_BYTES, Link, Redial, Transmit
+from mechdesign.transport.frames import OVERHEAD_BYTES
+from mechdesign.transport.link import Link, Redial, Transmit
 from mechdesign.transport.messages import LinkDown, LinkUp
 
 
@@ -233,3 +234,22 @@ def test_events_name_the_peer_of_the_link() -> None:
     assert [event for at, event in pair.events if at is link] == [LinkUp(pair.keys[0].public)]
     pair.run(20 * SECOND, deliver=False)
     assert [event for at, event in pair.events if at is link][-1] == LinkDown(pair.keys[0].public)
+
+
+@pytest.mark.parametrize("parting", ["dialler", "answerer"])
+def test_a_link_that_parts_is_down_at_once_for_good_and_tells_the_other_end(pair: LinkPair, parting: str) -> None:
+    link, other = (pair.dialler, pair.answerer) if parting == "dialler" else (pair.answerer, pair.dialler)
+    pair.send(link, b"last words")
+    pair.perform(link, link.part(pair.now))
+    assert (link.up, link.parted, link.deadline, link.counters.links_down) == (False, True, None, 1)
+    assert pair.reported(link) == ["LinkDown"]
+    assert pair.packets(other) == [b"last words"]
+    assert pair.reported(other) == ["LinkDown"]
+    pair.run(60 * SECOND)
+    assert not link.up
+
+
+def test_a_link_that_parts_before_it_was_up_has_nothing_to_say() -> None:
+    pair = LinkPair()
+    assert pair.dialler.part(0) == ()
+    assert (pair.dialler.parted, pair.dialler.deadline, pair.dialler.counters.links_down) == (True, None, 0)

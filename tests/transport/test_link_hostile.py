@@ -7,8 +7,9 @@ from mechdesign.kernel.config import TransportConfig
 from mechdesign.kernel.identity import Identity
 from mechdesign.kernel.machine import SECOND
 from mechdesign.testing.links import LinkPair, seeded_entropy, seeded_identity
+from mechdesign.transport.frames import ALIVE, ANSWER, CONFIRM, DATA, OPEN, RESET
 from mechdesign.transport.handshake import NONCE_BYTES, Hello, Proof
-from mechdesign.transport.link import ALIVE, ANSWER, CONFIRM, DATA, OPEN, RESET, Link, Transmit
+from mechdesign.transport.link import Link, Transmit
 from mechdesign.transport.messages import LinkDown, LinkUp, Packet
 
 ALICE, BOB, MALLORY = (seeded_identity(name) for name in ("alice", "bob", "mallory"))
@@ -151,6 +152,27 @@ def test_a_reset_of_a_session_that_is_not_ours_ends_nothing() -> None:
     pair.connect()
     assert pair.dialler.receive((b"", bytes((RESET,)) + b"x" * 8), 0) == ()
     assert pair.dialler.up
+
+
+def test_only_the_end_that_dialled_the_session_is_told_to_dial_again() -> None:
+    pair = LinkPair()
+    pair.connect()
+    session = pair.dialler._session
+    assert pair.answerer.receive((pair.route, bytes((RESET,)) + session), 0) == ()
+    assert (pair.answerer.up, pair.answerer.counters.malformed) == (True, 1)
+    # And what is stale on the connection that we made is not answered: its other end makes no session over it.
+    assert pair.dialler.receive((b"", bytes((DATA,)) + b"x" * 8), 0) == ()
+    assert pair.answerer.receive((pair.route, bytes((DATA,)) + b"x" * 8), 0) != ()
+
+
+def test_a_handshake_runs_one_way_over_a_connection() -> None:
+    pair = LinkPair()
+    pair.connect()
+    counted = pair.dialler.counters.malformed
+    assert pair.dialler.receive((b"", bytes((OPEN,)) + bytes(NONCE_BYTES)), 0) == ()
+    assert pair.dialler.receive((b"", bytes((CONFIRM,)) + bytes(96)), 0) == ()
+    assert pair.answerer.receive((pair.route, bytes((ANSWER,)) + bytes(128)), 0) == ()
+    assert (pair.dialler.counters.malformed, pair.answerer.counters.malformed) == (counted + 2, 1)
 
 
 def test_a_peer_cannot_claim_to_have_read_what_was_never_sent() -> None:

@@ -8,7 +8,7 @@ from mechdesign.kernel.config import TransportConfig
 from mechdesign.kernel.errors import LocalProtocolError
 from mechdesign.kernel.identity import Identity
 from mechdesign.testing.links import Recorder, seeded_identity
-from mechdesign.transport.face import Transport
+from mechdesign.transport.face import PeerAddress, Transport
 from mechdesign.transport.memory import MemoryNetwork, MemoryTransport
 from mechdesign.transport.messages import LinkDown, LinkEvent, LinkUp, Packet
 
@@ -168,3 +168,49 @@ async def test_an_event_handler_that_fails_does_not_stop_the_others() -> None:
 def test_it_has_the_common_face() -> None:
     transport: Transport = MemoryTransport(MemoryNetwork(), ALICE.public, Recorder())
     assert transport.counters["sent"] == 0
+
+
+async def test_nothing_is_kept_of_peers_that_came_and_went() -> None:
+    network = MemoryNetwork()
+    alice = MemoryTransport(network, ALICE.public, Recorder(), peers=())
+    bob = MemoryTransport(network, BOB.public, Recorder(), peers=[ALICE.public])
+    await alice.start()
+    await bob.start()
+    for _ in range(20):
+        alice.add(BOB.public, PeerAddress(BOB.public))
+        await turns(1)
+        bob.send(ALICE.public, b"queued, or dropped where the link is down already")
+        alice.remove(BOB.public)
+    await turns()
+    assert (alice._deaf, alice._up, alice._peers, network._lines) == ({}, {}, {}, {})
+    assert bob._up == {}
+
+
+async def test_who_was_removed_from_everybody_stays_out_until_it_is_added() -> None:
+    network = MemoryNetwork()
+    alice, _ = await started(network, ALICE)
+    bob, _ = await started(network, BOB)
+    await turns()
+    alice.remove(BOB.public)
+    await turns()
+    assert (alice.peers_up, bob.peers_up) == ((), ())
+    await bob.close()
+    bob, bob_saw = await started(network, BOB)
+    await turns()
+    assert bob_saw.events == []
+    alice.add(BOB.public, PeerAddress(BOB.public))
+    await turns()
+    assert (alice.peers_up, bob.peers_up) == ((BOB.public,), (ALICE.public,))
+
+
+async def test_a_member_that_is_known_by_another_key_is_not_linked() -> None:
+    network, saw = MemoryNetwork(), Recorder()
+    peers = {BOB.public: PeerAddress(CAROL.curve_public)}
+    alice = MemoryTransport(network, ALICE.public, saw, peers=peers)
+    await alice.start()
+    await MemoryTransport(network, BOB.public, Recorder(), curve=BOB.curve_public).start()
+    await turns()
+    assert saw.events == []
+    alice.add(BOB.public, PeerAddress(BOB.curve_public))
+    await turns()
+    assert saw.events == [LinkUp(BOB.public)]

@@ -16,7 +16,8 @@ from mechdesign.kernel.crypto import Ed25519
 from mechdesign.kernel.identity import Identity
 from mechdesign.testing.links import Recorder, seeded_entropy, seeded_identity
 from mechdesign.transport.face import PeerAddress
-from mechdesign.transport.link import DATA, OPEN, Transmit
+from mechdesign.transport.frames import DATA, OPEN
+from mechdesign.transport.link import Transmit
 from mechdesign.transport.messages import LinkUp, Packet
 from mechdesign.transport.zeromq import ZeroMQTransport
 
@@ -112,7 +113,7 @@ async def test_a_member_that_dials_the_wrong_curve_key_never_connects(open_trans
     bob, bob_saw = await open_transport(BOB, entry(ALICE), listen=ANY)
     wrong = {BOB.public: PeerAddress(MALLORY.curve_public, bob.address)}
     alice, _ = await open_transport(ALICE, wrong)
-    await bob_saw.until(lambda: alice._peers.link(BOB.public)._attempts > 3)
+    await bob_saw.until(lambda: alice._peers.link(BOB.public).dialling.attempts > 3)
     assert bob_saw.events == []
 
 

@@ -175,7 +175,9 @@ async def _follow(story: _Story, children: Children) -> str | None:
         if left <= 0:
             return f"not finished after {story.scenario.timeout_s:g} s"
         try:
-            child, record = await asyncio.wait_for(children.records.get(), left)
+            # Not wait_for: in Python 3.11 it may lose a cancellation that comes with the record.
+            async with asyncio.timeout(left):
+                child, record = await children.records.get()
         except TimeoutError:
             continue
         if record is None:

@@ -51,6 +51,7 @@ ITEMS_MAX: Final = 200
 BIDS_MAX: Final = 1_000
 """Most bids of one player."""
 
+_WORTH_MOST: Final = "the bids worth most together"
 _DECIMALS_MAX: Final = 18
 _VALUE_BELOW: Final = 10**18
 
@@ -280,11 +281,12 @@ def packing_of(options: Sequence[tuple[Player, tuple[str, ...], Fraction]]) -> t
     return Packing([int(value * scale) for _, _, value in options], groups.values()), scale
 
 
-def determine(reports: Profile[Bids], context: Context) -> Winners:
+def determine(items: Sequence[str], reports: Profile[Bids], context: Context) -> Winners:
     """Choose the bids that are worth most together; bids of nothing win nothing.
 
     Among equally good choices the tie rule orders the players that fare differently in them; in this order, each has
-    the earliest of its bundles that it can have, bundles being ordered by their items in parameter order.
+    the earliest of its bundles that it can have. Where players may have one or another of their bundles, the tie rule
+    orders the items too, and by them the bundles.
     """
     options = tuple((player, bid) for player, bids in reports.items() for bid in bids if bid.value > 0)
     problem, scale = packing_of([(player, bid.items, bid.value) for player, bid in options])
@@ -292,11 +294,37 @@ def determine(reports: Profile[Bids], context: Context) -> Winners:
     varying = problem.varying(best)
     ties: tuple[Tie, ...] = ()
     if varying:
-        players = list(dict.fromkeys(options[number][0] for number in varying))
-        order, ties = context.rank(players, "the bids worth most together")
-        best = problem.first([number for player in order for number in varying if options[number][0] == player], best)
+        own: dict[Player, list[int]] = {}
+        for number in varying:
+            own.setdefault(options[number][0], []).append(number)
+        order, ties = context.rank(tuple(own), _WORTH_MOST)
+        place, more = _item_places([[options[one][1].items for one in bids] for bids in own.values()], items, context)
+        ties += more
+
+        def key(number: int) -> list[int]:
+            return sorted(place[item] for item in options[number][1].items)
+
+        best = problem.first([number for player in order for number in sorted(own[player], key=key)], best)
     bids = {options[number][0]: options[number][1] for number in best.taken}
     return Winners(bids, ties, problem, options, best, scale)
+
+
+def _item_places(
+    bundles: Sequence[Sequence[tuple[str, ...]]], items: Sequence[str], context: Context
+) -> tuple[dict[str, int], tuple[Tie, ...]]:
+    """Return the places of items by which bundles are compared, and the tie between items, if any bundles are.
+
+    Args:
+        bundles: of each player the ones that it may have.
+        items: in parameter order.
+        context: the tie rule.
+    """
+    choice = {item for several in bundles if len(several) > 1 for bundle in several for item in bundle}
+    order, ties = context.rank([item for item in items if item in choice], f"{_WORTH_MOST}, bundle by bundle")
+    turn = iter(order)
+    # Items of which no player has a choice keep their places.
+    places = [next(turn) if item in choice else item for item in items]
+    return {item: number for number, item in enumerate(places)}, ties
 
 
 def sold(bids: Mapping[Player, Bid], payments: Mapping[Player, Fraction]) -> tuple[Allocation, tuple[Flow, ...]]:

@@ -79,7 +79,7 @@ class CoreNearest(BundleAuction):
 
     def settle(self, reports: Profile[Bids], context: Context) -> Result[Allocation]:
         """Choose the bids worth most together and project Vickrey's payments onto the core."""
-        winners = determine(reports, context)
+        winners = determine(self.items, reports, context)
         names = tuple(winners.bids)
         without = winners.worths_without()
         vickrey = {player: without[player] - winners.worth + winners.bids[player].value for player in names}

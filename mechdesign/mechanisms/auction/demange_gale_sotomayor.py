@@ -18,6 +18,7 @@ from mechdesign.mechanisms.context import Context
 from mechdesign.mechanisms.flow import Player
 from mechdesign.mechanisms.play import Ask, Play, ask, settle_breaking_ties
 from mechdesign.mechanisms.result import Reason, Result
+from mechdesign.mechanisms.shared.canonical_assignment import canonical
 from mechdesign.mechanisms.shared.optimisation_assignment import Assignment
 
 __all__ = ["Demand", "DemangeGaleSotomayor"]
@@ -44,7 +45,7 @@ class DemangeGaleSotomayor(OneEach):
     whether it likes nothing as much. As long as some items are the only ones that more bidders name than there are
     items among them, the prices of such a set (a minimal one) rise by a step. Otherwise everybody gets an item that
     it named, or nothing. Who names no item, or does not answer, is out for good. Where several assignments fit, the
-    tie rule orders the players, and each in turn has the first item, in parameter order, that it can have. On values
+    tie rule orders the players, and each in turn has the first item, by it again, that it can have. On values
     that are multiples of the step, truthful bidders get the lowest equilibrium prices, which are those of
     ``auction.unit-demand``.
 
@@ -145,8 +146,7 @@ class DemangeGaleSotomayor(OneEach):
             # An item that nobody must have and whose price never rose is given to nobody indifferent.
             rows.append([int(item in named) * (must + int(prices[item] > self.start)) for item in self.items])
         best = Assignment(rows)
-        order, ties = context.rank([players[row] for row in best.varying()], "an item each likes best")
-        columns = best.first([players.index(player) for player in order])
+        columns, ties = canonical(best, players, self.items, "an item each likes best", context)
         items = {
             player: self.items[column] for player, column in zip(players, columns, strict=True) if column is not None
         }

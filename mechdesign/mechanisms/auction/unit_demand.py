@@ -8,6 +8,7 @@ from mechdesign.mechanisms.base import Example
 from mechdesign.mechanisms.claims import Claims, Fails, Holds, Witness
 from mechdesign.mechanisms.context import Context, Profile
 from mechdesign.mechanisms.result import Reason, Result
+from mechdesign.mechanisms.shared.canonical_assignment import canonical
 from mechdesign.mechanisms.shared.optimisation_assignment import Assignment
 
 __all__ = ["UnitDemand"]
@@ -20,7 +21,7 @@ class UnitDemand(OneEach):
     others' values could sum to without it, less what they sum to with it. That is the price of the item in the lowest
     prices at which everybody can have an item that it likes best. Nobody is given an item that is worth nothing to it;
     who is absent does not take part. Among equally good assignments the tie rule orders the players that fare
-    differently in them, and each in turn has the first item, in parameter order, that it can have.
+    differently in them, and each in turn has the first item, by the tie rule again, that it can have.
 
     **Source**: H. Leonard, Elicitation of honest preferences for the assignment of individuals to positions, Journal of
     Political Economy 91 (1983); L. Shapley, M. Shubik, The assignment game I, International Journal of Game Theory 1
@@ -61,8 +62,7 @@ class UnitDemand(OneEach):
         players = list(reports)
         rows = [[reports[player][item] for item in self.items] for player in players]
         best = Assignment(rows)
-        order, ties = context.rank([players[row] for row in best.varying()], "the assignment worth most")
-        columns = best.first([players.index(player) for player in order])
+        columns, ties = canonical(best, players, self.items, "the assignment worth most", context)
         items = {
             player: self.items[column] for player, column in zip(players, columns, strict=True) if column is not None
         }

@@ -37,7 +37,7 @@ class VickreyClarkeGroves(BundleAuction):
     A report is a list of bids for bundles, of which at most one wins. Who wins pays what the others' bids could be
     worth without it, less what they are worth with it. Bids of nothing win nothing; who is absent does not take part.
     Among equally good choices the tie rule orders the players that fare differently in them, and each in turn has the
-    earliest of its bundles, by parameter order of items, that it can have. The optimum is exact.
+    earliest of its bundles, by the tie rule's order of items, that it can have. The optimum is exact.
 
     **Source**: W. Vickrey (1961), E. Clarke (1971), T. Groves (1973); L. Ausubel, P. Milgrom, The lovely but lonely
     Vickrey auction, in Combinatorial Auctions (2006), chapter 1.
@@ -81,7 +81,7 @@ class VickreyClarkeGroves(BundleAuction):
 
     def settle(self, reports: Profile[Bids], context: Context) -> Result[Allocation]:
         """Choose the bids worth most together and charge each winner the others' loss."""
-        winners = determine(reports, context)
+        winners = determine(self.items, reports, context)
         payments: dict[str, Fraction] = {}
         why = [chosen(winners)]
         for player, without in winners.worths_without().items():

@@ -18,6 +18,7 @@ from mechdesign.mechanisms.ties import Tie
 
 __all__ = ["AdjustedWinner", "Parts"]
 
+_MEETING = "the ratio of points where the two meet"
 _LIE = Witness(
     types={"alice": {"x": 60, "y": 40}, "bob": {"x": 40, "y": 60}},
     deviations={"alice": {"x": 50, "y": 50}},
@@ -49,9 +50,9 @@ class AdjustedWinner(Goods[Parts]):
     out gets 0. Items are put in order by how much more the first player values them than the second, as a ratio. The
     first player gets them from the front, the second from the back, and the item where they meet is split so that
     both end with the same number of points: the result of giving each item to whom it is worth more and then moving
-    items to the poorer one, the cheapest ratio first. Items of the same ratio go in the order of the tie rule. An item
-    that both give 0 points goes to nobody. One player that reports alone gets all; if more than two report, nothing is
-    divided.
+    items to the poorer one, the cheapest ratio first. Where they meet among items of the same ratio, the player that
+    the tie rule puts first gets these from the front of their order by the tie rule. An item that both give 0 points
+    goes to nobody. One player that reports alone gets all; if more than two report, nothing is divided.
 
     **Source**: S. Brams, A. Taylor, Fair Division: from Cake-Cutting to Dispute Resolution, Cambridge 1996, chapter 4.
 
@@ -107,7 +108,10 @@ class AdjustedWinner(Goods[Parts]):
             losses = sum((reports[second][item] for item in group), Fraction(0))
             order: Sequence[str] = group
             if own < other and own + gains > other - losses:  # they meet within the group
-                order, ties = context.rank(group, "the ratio of points where the two meet")
+                order, ties = context.rank(group, _MEETING)
+                if len(group) > 1:
+                    (front, _), more = context.rank((first, second), f"{_MEETING}: the first of its items")
+                    order, ties = order if front == first else order[::-1], ties + more
             for item in order:
                 mine, yours = reports[first][item], reports[second][item]
                 # The first player takes as much as leaves it with no more points than the second.

@@ -13,10 +13,10 @@ from mechdesign.mechanisms.claims import Claims, Fails, Holds, Witness
 from mechdesign.mechanisms.context import Context, Profile
 from mechdesign.mechanisms.flow import Account, Player, pay
 from mechdesign.mechanisms.result import Outcome, Reason, Result
+from mechdesign.mechanisms.shared.canonical_assignment import canonical
 from mechdesign.mechanisms.shared.optimisation_assignment import Assignment
 from mechdesign.mechanisms.shared.options import Options
 from mechdesign.mechanisms.shared.valuations import AmountsOf, Valuation
-from mechdesign.mechanisms.ties import Tie
 
 __all__ = ["EnvyFreeRent", "Rooms"]
 
@@ -53,7 +53,9 @@ class EnvyFreeRent(Mechanism[Valuation, Valuation, Rooms]):
     parameter). Of all envy-free divisions of the rent, the one is taken in which the worst-off player, by value less
     rent, is best off; there is exactly one. A part may be negative. If there are more rooms than players, some stay
     empty and nobody can envy them; if there are fewer, having no room counts as a room of value 0 with a rent of its
-    own (that is, those with a room may have to pay the others). Who is absent gets no room and pays nothing.
+    own (that is, those with a room may have to pay the others). Among equally good ways to give out the rooms the tie
+    rule orders the players that fare differently in them, and each in turn has the first room, by the tie rule again,
+    that it can have. Who is absent gets no room and pays nothing.
 
     **Source**: A. Alkan, G. Demange, D. Gale, Fair allocation of indivisible goods and criteria of justice,
     Econometrica 59 (1991); Y. Gal, M. Mash, A. Procaccia, Y. Zick, Which is the fairest (rent division) of them all?,
@@ -106,7 +108,8 @@ class EnvyFreeRent(Mechanism[Valuation, Valuation, Rooms]):
         worths = [[*reports[player].values(), *[Fraction(0)] * (width - len(self.options))] for player in players]
         # One more for every room: then each player takes one, and which rooms are worth most together stays the same.
         assignment = Assignment([[worth + 1 for worth in row] for row in worths])
-        taken, ties = self._rooms(assignment, worths, players, context)
+        columns, ties = canonical(assignment, players, self.options, "the rooms worth most together", context)
+        taken = [column or 0 for column in columns]  # each has one
         total = sum((worths[row][column] for row, column in enumerate(taken)), Fraction(0))
         ahead = _least_advantages(worths, taken)
         least = (total - self.rent - sum(ahead, Fraction(0))) / len(players)
@@ -126,26 +129,6 @@ class EnvyFreeRent(Mechanism[Valuation, Valuation, Rooms]):
             ),
         )
         return Result(Rooms(rooms=rooms, rents=rents), tuple(flows), why, ties)
-
-    def _rooms(
-        self, assignment: Assignment, worths: Sequence[Sequence[Fraction]], players: Sequence[Player], context: Context
-    ) -> tuple[list[int], tuple[Tie, ...]]:
-        """Return the column of each player in the canonical one of the best assignments, and the tie."""
-        about = "the rooms worth most together"
-        varying = assignment.varying()
-        order, ties = context.rank([players[row] for row in varying], about)
-        taken = [column or 0 for column in assignment.first([players.index(player) for player in order])]
-        if len(varying) == 1:  # the choice is not between players but between rooms for one of them
-            (row,) = varying
-            others = {column for one, column in enumerate(taken) if one != row}
-            alike = [
-                room
-                for column, room in enumerate(self.options)
-                if column not in others and worths[row][column] == worths[row][taken[row]]
-            ]
-            (room, *_), ties = context.rank(alike, about)
-            taken[row] = self.options.index(room)
-        return taken, ties
 
     def valuation(self, player: Player, value: Mapping[str, Fraction], outcome: Rooms) -> Fraction:
         """Return the value of the player's room."""

@@ -1,6 +1,6 @@
 """Maximum Nash welfare."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from math import lcm
 from typing import Annotated, Final
@@ -30,6 +30,7 @@ def _few(items: Order) -> Order:
     return items
 
 
+_GREATEST = "the greatest product"
 _LIE = Witness(
     types={"alice": {"x": 3, "y": 2}, "bob": {"x": 3, "y": 1}},
     deviations={"alice": {"x": 3}},
@@ -43,8 +44,9 @@ class MaximumNashWelfare(Goods[Bundles]):
     A report gives each of at most 12 items (options) a value; one that is left out has the value 0. Where some player
     must end with nothing of worth, as many as can be get something, and the product of what these get is greatest. The
     optimum is exact, over whole numbers. Of several, the first player in the order of the tie rule gets the bundle, of
-    those that it has in any of them, that is first in parameter order (with the first item if in any, then with the
-    second …), then the next player. An item that nobody values goes to nobody. Who is absent gets nothing.
+    those that it has in any of them, that is first in the tie rule's order of items (with the first item if in any,
+    then with the second …), then the next player. An item that nobody values goes to nobody. Who is absent gets
+    nothing.
 
     **Source**: I. Caragiannis, D. Kurokawa, H. Moulin, A. Procaccia, N. Shah, J. Wang, The unreasonable fairness of
     maximum Nash welfare, ACM Transactions on Economics and Computation 7 (2019).
@@ -99,9 +101,10 @@ class MaximumNashWelfare(Goods[Bundles]):
         search = _Search(reports, players, items)
         ties: tuple[Tie, ...] = ()
         if search.ways > 1:
-            order, ties = context.rank(players, "the greatest product")
+            order, ties = context.rank(players, _GREATEST)
             search = _Search(reports, order, items)
-        taken = search.first()
+        taken, more = search.first(context)
+        ties += more
         bundles = {player: taken.get(player, ()) for player in reports}
         worth = {player: sum((reports[player][item] for item in taken[player]), Fraction(0)) for player in players}
         product = Fraction(1)
@@ -170,19 +173,37 @@ class _Search:
                 return best, ways
             bundle = (bundle - 1) & available
 
-    def first(self) -> dict[Player, tuple[str, ...]]:
-        """Return the best division in which earlier players have the bundles that come first."""
+    def first(self, context: Context) -> tuple[dict[Player, tuple[str, ...]], tuple[Tie, ...]]:
+        """Return the best division in which earlier players have the bundles that come first, and ties of items."""
         taken: dict[Player, tuple[str, ...]] = {}
+        ties: list[Tie] = []
         available = (1 << len(self._items)) - 1
         for place, player in enumerate(self._players):
-            target = self._best[place][available][0]
-            bundle = available
-            while self._with(place, available, bundle) != target:
-                bundle = (bundle - 1) & available
-            top = len(self._items) - 1
-            taken[player] = tuple(item for number, item in enumerate(self._items) if bundle >> (top - number) & 1)
+            possible = list(self._possible(place, available))
+            several = [self._named(bundle) for bundle in possible]
+            doubt = [item for item in self._items if 0 < sum(item in one for one in several) < len(several)]
+            order, found = context.rank(doubt, f"{_GREATEST}, for {player}")
+            ties += found
+            taken[player], bundle = max(
+                zip(several, possible, strict=True), key=lambda one: [item in one[0] for item in order]
+            )
             available ^= bundle
-        return taken
+        return taken, tuple(ties)
+
+    def _possible(self, place: int, available: int) -> Iterator[int]:
+        """Yield the bundles that a player has in best divisions of a set among the players from its place on."""
+        target = self._best[place][available][0]
+        bundle = available
+        while True:
+            if self._with(place, available, bundle) == target:
+                yield bundle
+            if not bundle:
+                return
+            bundle = (bundle - 1) & available
+
+    def _named(self, bundle: int) -> tuple[str, ...]:
+        top = len(self._items) - 1
+        return tuple(item for number, item in enumerate(self._items) if bundle >> (top - number) & 1)
 
     def _with(self, place: int, available: int, bundle: int) -> tuple[int, int]:
         served, product = self._best[place + 1][available ^ bundle][0]

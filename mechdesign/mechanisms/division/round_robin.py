@@ -41,6 +41,7 @@ class RoundRobin(Goods[Bundles]):
     """
 
     name, version = "division.round-robin", 1
+    order_rule = "players take turns in roster order, or a coin shuffles the roster"
     claims = Claims(
         dsic=Fails(_LIE, "who knows what the others want takes first what they would take"),
         group_strategyproof=Fails(_LIE, "not even strategyproof"),

@@ -51,7 +51,7 @@ class KidneyExchange(Mechanism[Donors, Donors, Exchange]):
     A player is a pair whose own donor does not suit its patient. A report lists the pairs whose donor would. No cycle
     is longer than the parameter ``cycle_max`` (3 unless told, at most 4), since all its operations take place at once.
     Of all exchanges with the most transplants, found exactly, the canonical one is taken: the first player in the order
-    of the tie rule receives if it does in any of them, and from the first donor in roster order with which it does in
+    of the tie rule receives if it does in any of them, and from the first donor in that order with which it does in
     any (then the same down the cycle), then the second player, and so on. Names of nobody who takes part are passed
     over. Who is absent takes no part.
 
@@ -160,20 +160,17 @@ class KidneyExchange(Mechanism[Donors, Donors, Exchange]):
     ) -> tuple[Packed, tuple[Tie, ...]]:
         """Return the canonical one of the exchanges with the most transplants, and the tie."""
         about = f"the most transplants, {best.value}"
-        # The order of all players, not only of those concerned, so that no report can move another player up or down.
-        ranked, _ = context.rank(context.players, about)
-        turn = {player: number for number, player in enumerate(ranked)}
-        place = {player: number for number, player in enumerate(reports)}
         concerned = {player for number in varying for player in cycles[number]}
+        # A coin orders all players, not only those concerned, so that no report can move another player up or down.
+        order, ties = context.rank([one for one in reports if one in concerned], about, within=context.players)
+        turn = {player: number for number, player in enumerate(order)}
 
-        def key(number: int) -> tuple[int, list[int]]:
-            cycle = cycles[number]
-            head = min(range(len(cycle)), key=lambda one: turn[cycle[one]])
-            return turn[cycle[head]], [place[player] for player in (*cycle[head + 1 :], *cycle[: head + 1])]
+        def key(number: int) -> list[int]:
+            turns = [turn[player] for player in cycles[number]]
+            head = turns.index(min(turns))
+            return [turns[head], *turns[head + 1 :], *turns[:head]]
 
-        among = tuple(player for player in reports if player in concerned)
-        order = tuple(player for player in ranked if player in concerned)
-        return packing.first(sorted(varying, key=key), best), (Tie(about, among, order, context.ties.kind),)
+        return packing.first(sorted(varying, key=key), best), ties
 
     def valuation(self, player: Player, value: Order, outcome: Exchange) -> Fraction:
         """Return 1 for a suitable kidney, -1 for another, 0 for none."""

@@ -66,6 +66,7 @@ class ProbabilisticSerial(ItemsByOrder[DrawnAssignment]):
     """
 
     name, version = "matching.probabilistic-serial", 1
+    order_rule = "the lottery is decomposed in roster and parameter order; no player's chances hang on it"
     claims = Claims(
         dsic=Fails(
             _LIE,

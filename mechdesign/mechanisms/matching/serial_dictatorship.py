@@ -34,6 +34,7 @@ class SerialDictatorship(ItemsByOrder[Assigned]):
     """
 
     name, version = "matching.serial-dictatorship", 1
+    order_rule = "players choose in roster order, or a coin shuffles the roster"
     claims = Claims(
         dsic=Holds("Satterthwaite and Sonnenschein 1981: a report only says what one takes when one's turn comes"),
         group_strategyproof=Holds("Svensson 1999: nobody can change another's item without its own"),

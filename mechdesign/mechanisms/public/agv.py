@@ -1,8 +1,9 @@
 """The expected externality mechanism."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from itertools import combinations
 from math import lcm
 from typing import Annotated, Final
@@ -17,7 +18,7 @@ from mechdesign.mechanisms.context import Context, Profile
 from mechdesign.mechanisms.flow import Account, Flow, Player, pay
 from mechdesign.mechanisms.public.project import Project, PublicProject
 from mechdesign.mechanisms.result import Decision
-from mechdesign.mechanisms.ties import LEXICOGRAPHIC
+from mechdesign.mechanisms.ties import Tie
 
 __all__ = ["Agv", "Chance"]
 
@@ -48,8 +49,8 @@ class Agv(PublicProject):
     equally. The parameter ``prior`` is what everybody believes of each other player's value, independently. A player is
     paid what the others together expect, less their shares, given its report, and each of the others bears an equal
     part of this. So truth is best on average over the prior (not against every report), and no money is lost. Who is
-    absent has the value 0. Values that sum to exactly the cost build, unless the parameter ``tie`` says reject; the
-    session's tie rule does not enter, since what players expect depends on it.
+    absent has the value 0. Values that sum to exactly the cost are a tie between ``build`` and ``reject``, in this
+    order. What players expect takes account of the tie rule: where it is a coin, a tie is built half of the time.
 
     **Source**: C. d'Aspremont, L.-A. Gérard-Varet, Incentives and incomplete information, Journal of Public Economics
     11 (1979); K. Arrow, The property rights doctrine and demand revelation under incomplete information, 1979.
@@ -92,37 +93,31 @@ class Agv(PublicProject):
     prior: Annotated[tuple[Chance, ...], Field(min_length=1, max_length=1000)]
 
     def decide(self, reports: Profile[Fraction], context: Context) -> Decision[Project]:
-        """Take the decision worth most; a tie goes by the parameter ``tie``, for the expectations have to know it."""
-        return super().decide(reports, replace(context, ties=LEXICOGRAPHIC))
+        """Take the decision worth most; a tie that only changes what is expected is shown as well."""
+        taken = super().decide(reports, context)
+        expected = self._expected_ties(self.participants(reports, context), context)
+        return replace(taken, ties=(*taken.ties, *expected))
 
     def transfers(self, decision: Decision[Project], reports: Profile[Fraction], context: Context) -> Iterator[Flow]:
         """Yield the shares of the cost, then what players owe each other."""
         for player in context.players:
             share = self.share(player, decision.outcome, context)
             yield from pay(player, Account.PROVIDER, share, "share of the cost")
-        promised = self.promised(self.participants(reports, context))
+        (built, *_), _ = self._chances(context)
+        promised = self.promised(self.participants(reports, context), built)
         for one, other in combinations(promised, 2):
             owed = (promised[one] - promised[other]) / (len(promised) - 1)
             yield from pay(other, one, owed, "expected externality")
 
-    def promised(self, values: Profile[Fraction]) -> dict[Player, Fraction]:
-        """Return what the others together expect, their shares deducted, given each player's value."""
-        if len(values) < 2:
-            return dict.fromkeys(values, Fraction(0))
-        unit, sums, total = self._sums(len(values) - 1)
-        shares = self.cost * (len(values) - 1) / len(values)
-        known: dict[Fraction, Fraction] = {}
-        for value in values.values():
-            if value in known:
-                continue
-            least = (self.cost - value) * unit  # built from this sum on
-            reached = [
-                (others, weight) for others, weight in sums.items() if others > least or self._builds(others, least)
-            ]
-            likely = sum(weight for _, weight in reached)
-            worth = Fraction(sum(others * weight for others, weight in reached), unit)
-            known[value] = (worth - shares * likely) / total
-        return {player: known[value] for player, value in values.items()}
+    def promised(self, values: Profile[Fraction], built: Fraction) -> dict[Player, Fraction]:
+        """Return what the others together expect, their shares deducted, given each player's value.
+
+        Args:
+            values: of everybody that bears a share.
+            built: how likely a project is built that is worth exactly its cost.
+        """
+        expected = self._expected(values)
+        return {player: sure + built * tied for player, (sure, tied) in expected.items()}
 
     def beliefs(self, player: Player) -> list[tuple[Fraction, Fraction]]:
         """Return the prior."""
@@ -132,27 +127,52 @@ class Agv(PublicProject):
         """Return the values that the prior holds possible, up to five."""
         return [chance.value for chance in self.prior[:5]]
 
-    def _builds(self, others: int, least: Fraction) -> bool:
-        return others == least and self.tie == "build"
+    def _chances(self, context: Context) -> tuple[tuple[Fraction, ...], tuple[Tie, ...]]:
+        """Return how likely each decision is taken where both are worth the same, and the tie to show."""
+        labels = [self.label(decision) for decision in self.decisions(context)]
+        return context.first_chances(labels, "the value expected where values sum to exactly the cost")
 
-    def _sums(self, count: int) -> tuple[int, dict[int, int], int]:
-        """Return how likely each sum of the values of some players is.
+    def _expected_ties(self, values: Profile[Fraction], context: Context) -> tuple[Tie, ...]:
+        """Return the tie between decisions in what players expect, where it changes what anybody owes."""
+        differing = {tied for _, tied in self._expected(values).values()}
+        return self._chances(context)[1] if len(differing) > 1 else ()
 
-        Returns:
-            How many parts a unit of value has, the weight of each sum in such parts, and the sum of all weights.
+    def _expected(self, values: Profile[Fraction]) -> dict[Player, tuple[Fraction, Fraction]]:
+        """Return what the others together expect given each player's value: of sure decisions, and of ties if built."""
+        if len(values) < 2:
+            return dict.fromkeys(values, (Fraction(0), Fraction(0)))
+        unit, sums, total = _sums(self.prior, len(values) - 1)
+        shares = self.cost * (len(values) - 1) / len(values) * unit
+        known: dict[Fraction, tuple[Fraction, Fraction]] = {}
+        for value in values.values():
+            if value in known:
+                continue
+            least = (self.cost - value) * unit  # built where the others reach more than this
+            sure = sum((weight * (others - shares) for others, weight in sums.items() if others > least), Fraction(0))
+            tied = sums.get(int(least), 0) * (least - shares) if least.denominator == 1 else Fraction(0)
+            known[value] = sure / total / unit, tied / total / unit
+        return {player: known[value] for player, value in values.items()}
 
-        Raises:
-            MechanismError: where there are too many sums.
-        """
-        unit = lcm(*(chance.value.denominator for chance in self.prior))
-        parts = [(int(chance.value * unit), chance.weight) for chance in self.prior]
-        sums = {0: 1}
-        for _ in range(count):
-            wider: dict[int, int] = {}
-            for reached, weight in sums.items():
-                for part, likely in parts:
-                    wider[reached + part] = wider.get(reached + part, 0) + weight * likely
-            if len(wider) > SUMS_MAX:
-                raise MechanismError(f"the prior allows more than {SUMS_MAX} sums of {count} values")
-            sums = wider
-        return unit, sums, sum(sums.values())
+
+@lru_cache(maxsize=8)
+def _sums(prior: tuple[Chance, ...], count: int) -> tuple[int, Mapping[int, int], int]:
+    """Return how likely each sum of the values of some players is.
+
+    Returns:
+        How many parts a unit of value has, the weight of each sum in such parts, and the sum of all weights.
+
+    Raises:
+        MechanismError: where there are too many sums.
+    """
+    unit = lcm(*(chance.value.denominator for chance in prior))
+    parts = [(int(chance.value * unit), chance.weight) for chance in prior]
+    sums = {0: 1}
+    for _ in range(count):
+        wider: dict[int, int] = {}
+        for reached, weight in sums.items():
+            for part, likely in parts:
+                wider[reached + part] = wider.get(reached + part, 0) + weight * likely
+        if len(wider) > SUMS_MAX:
+            raise MechanismError(f"the prior allows more than {SUMS_MAX} sums of {count} values")
+        sums = wider
+    return unit, sums, sum(sums.values())

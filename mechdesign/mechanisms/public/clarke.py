@@ -13,7 +13,7 @@ class Clarke(PublicProject):
     Every player of the roster bears an equal share of the cost of a project that is built. A player whose report
     changes the decision pays, on top, what the others lose by the change; taxes are burnt. A report is the player's
     value of the project; who is absent has the value 0 and bears its share. The cost is a parameter. Values that sum
-    to exactly the cost build, unless the parameter ``tie`` says reject.
+    to exactly the cost are a tie between ``build`` and ``reject``, in this order.
 
     **Source**: E. Clarke, Multipart pricing of public goods, Public Choice 11 (1971).
 

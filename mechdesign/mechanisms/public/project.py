@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Literal
 
 from mechdesign.kernel.money import Amount
 from mechdesign.mechanisms.context import Context, Profile
@@ -27,18 +26,13 @@ class PublicProject(Groves[Amount, Project]):
 
     Attributes:
         cost: what the project costs.
-        tie: the decision that wins where the values sum to exactly the cost.
     """
 
     cost: Amount
-    tie: Literal["build", "reject"] = "build"
 
     def decisions(self, context: Context) -> Sequence[Project]:
-        """Return build and reject, the one that wins a tie first; nobody cannot bear a cost."""
-        build, reject = Project(built=True), Project(built=False)
-        if not context.players:
-            return [reject]
-        return [build, reject] if self.tie == "build" else [reject, build]
+        """Return build and reject, in the order in which a lexicographic tie rule has them; nobody bears no cost."""
+        return [Project(built=True), Project(built=False)] if context.players else [Project(built=False)]
 
     def participants(self, reports: Profile[Fraction], context: Context) -> Profile[Fraction]:
         """Return the reports, and the value 0 for who is absent."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
 from mechdesign.kernel.money import Amount, format_exact, parse_exact
 from mechdesign.mechanisms.base import Example, Mechanism
@@ -72,11 +72,10 @@ class SequentialGroves(Mechanism[Amount, Amount, Project]):
     example = Example({"alice": 110, "bob": 80, "carol": 110}, {"cost": 300})
 
     cost: Amount
-    tie: Literal["build", "reject"] = "build"
 
     def play(self, context: Context) -> Play[Project]:
         """Ask one player after the other, then settle as Clarke does."""
-        clarke = Clarke(cost=self.cost, tie=self.tie)
+        clarke = Clarke(cost=self.cost)
         reports: dict[Player, Fraction] = {}
         for place, player in enumerate(context.players):
             shown: dict[str, Any] = {

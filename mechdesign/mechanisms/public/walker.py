@@ -60,6 +60,7 @@ class Walker(Mechanism[SignedAmount, SignedAmount, Level]):
 
     name, version = "public.walker", 1
     accounts = (Account.PROVIDER,)
+    order_rule = "the two neighbours after a player in roster order set its price"
     claims = Claims(
         dsic=Fails(
             Witness(types={"alice": 3, "bob": 3, "carol": 3}, deviations={"alice": -5}, parameters={"unit_cost": 3}),

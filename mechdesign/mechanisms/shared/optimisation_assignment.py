@@ -4,11 +4,19 @@
 form with dual prices and shortest augmenting paths is that of R. Jonker and A. Volgenant, Computing 38 (1987).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import lcm
+from typing import TypeAlias
 
-__all__ = ["Assignment"]
+__all__ = ["Assignment", "Choose"]
+
+Choose: TypeAlias = Callable[[int, tuple[int, ...]], int]
+"""Given a row and several columns that it can have, returns one of these."""
+
+
+def _earliest(row: int, columns: tuple[int, ...]) -> int:
+    return columns[0]
 
 
 class Assignment:
@@ -53,18 +61,26 @@ class Assignment:
         others = (column for column in self._tight[row] if self._shown(column) != now)
         return any(self._turned(self._matched, (), row, column) for column in others)
 
-    def first(self, order: Sequence[int] = ()) -> tuple[int | None, ...]:
-        """Return the best assignment in which rows, in this order, have the earliest columns that they can have.
+    def first(self, order: Sequence[int] = (), choose: Choose = _earliest) -> tuple[int | None, ...]:
+        """Return the best assignment in which rows, in this order, have the columns that they choose.
 
         Nothing comes after every column. Rows that are not named follow in ascending order.
+
+        Args:
+            order: rows, those that choose first.
+            choose: says which of several columns (ascending) a row has, where it can have any of them; the earliest
+                unless told otherwise.
         """
         matched = self._matched
         fixed: list[int] = []
         for row in (*order, *(row for row in range(self._rows) if row not in order)):
+            possible: dict[int, list[int]] = {}
             for column in self._tight[row]:
-                if turned := self._turned(matched, fixed, row, column):
-                    matched = turned
+                if column >= self._columns and possible:
                     break
+                if turned := self._turned(matched, fixed, row, column):
+                    possible[column] = turned
+            matched = possible[choose(row, tuple(possible)) if len(possible) > 1 else next(iter(possible))]
             fixed.append(row)
         return tuple(self._shown(column) for column in matched[: self._rows])
 

@@ -90,7 +90,7 @@ def test_vcg_decides_200_bids_on_40_items():
     # Dropping any winner and trying again from scratch gives its payment.
     player = next(iter(result.outcome.bundles))
     others = {other: bids for other, bids in reports.items() if other != player}
-    without = determine(others, Context(tuple(others))).worth
+    without = determine(items, others, Context(tuple(others))).worth
     kept = sum(auction.valuation(other, bids, result.outcome) for other, bids in others.items())
     assert result.outcome.payments[player] == without - kept
 
@@ -113,10 +113,12 @@ def test_ties_between_bundles_follow_the_rule(rule, winner):
     assert document["ties"][0]["among"] == ["A", "B", "C"]
 
 
-def test_the_first_bundle_is_that_of_the_first_items():
+@pytest.mark.parametrize(("rule", "item"), [("lexicographic", "a"), (["b", "c"], "c"), (["c", "a"], "c")])
+def test_the_first_bundle_is_that_of_the_first_items_by_the_tie_rule(rule, item):
     reports = {"A": [{"items": ["c"], "value": 3}, {"items": ["a"], "value": 3}], "B": [{"items": ["b"], "value": 1}]}
-    outcome = decide("auction.vcg", {"parameters": {"items": ["a", "b", "c"]}, "reports": reports}).result.outcome
-    assert outcome.bundles == {"A": ("a",), "B": ("b",)}
+    result = decide("auction.vcg", {"parameters": {"items": ["a", "b", "c"], "ties": rule}, "reports": reports}).result
+    assert result.outcome.bundles == {"A": (item,), "B": ("b",)}
+    assert [(tie.among, tie.chosen) for tie in result.ties] == [(("a", "c"), item)]
 
 
 def test_large_ties_are_broken_as_small_ones():

@@ -79,10 +79,15 @@ def test_both_get_equal_points_at_most_one_item_is_split_and_no_other_division_i
 def test_equal_ratios_go_by_the_tie_rule() -> None:
     reports = {name: {"x": 50, "y": 50} for name in "AB"}
     rule = AdjustedWinner(options=("x", "y"))
-    for ties, first in ((TieRule(), "x"), (TieRule("given", ("y", "x")), "y")):
+    for order, items in (
+        ((), {"A": "x", "B": "y"}),
+        (("y", "x"), {"A": "y", "B": "x"}),
+        (("B",), {"A": "y", "B": "x"}),
+    ):
+        ties = TieRule("given", order) if order else TieRule()
         result = run_pure(rule, Context(("A", "B"), ties=ties), reports)
-        assert result.outcome.parts["A"] == {first: 1}
-        assert len(result.ties) == 1
+        assert result.outcome.parts == {name: {item: 1} for name, item in items.items()}
+        assert [tie.among for tie in result.ties] == [("x", "y"), ("A", "B")]
 
 
 def test_points_must_sum_to_what_there_is_and_two_players_divide() -> None:
@@ -155,7 +160,18 @@ def test_rooms_worth_as_much_either_way_go_by_the_tie_rule() -> None:
         result = run_pure(rule, Context(("A", "B"), ties=TieRule("given", order)), reports)
         assert result.outcome.rooms[first] == "x"
         assert result.outcome.rents[first] == 5
-        assert [tie.order for tie in result.ties] == [order]
+        assert [tie.order for tie in result.ties] == [order, ("x", "y")]
+    turned = run_pure(rule, Context(("A", "B"), ties=TieRule("given", ("y", "B"))), reports)
+    assert turned.outcome.rooms == {"A": "x", "B": "y"}
+    assert [tie.chosen for tie in turned.ties] == ["B", "y"]
+
+
+def test_rooms_worth_as_much_to_the_only_player_go_by_the_tie_rule() -> None:
+    rule = EnvyFreeRent(options=("x", "y", "z"), rent=3)
+    for order, room in ((("z", "y"), "y"), (("z", "x"), "x")):
+        result = run_pure(rule, Context(("A",), ties=TieRule("given", order)), {"A": {"x": 5, "y": 5}})
+        assert result.outcome.rooms == {"A": room}
+        assert [tie.among for tie in result.ties] == [("x", "y")]
 
 
 # ---------------------------------------------------------------------------------------------------------- round robin

@@ -8,6 +8,7 @@ from itertools import product
 import pytest
 
 from mechdesign.kernel.errors import InputError, MechanismError
+from mechdesign.mechanisms.coin import Seed
 from mechdesign.mechanisms.context import Context
 from mechdesign.mechanisms.inputs import decide
 from mechdesign.mechanisms.play import PASS, Ask, Run, run_pure
@@ -70,12 +71,17 @@ def test_two_cannot_form_walkers_ring() -> None:
 # ------------------------------------------------------------------------------------------------------------------ agv
 
 
-@pytest.mark.parametrize("tie", ["build", "reject"])
+@pytest.mark.parametrize("ties", ["lexicographic", ["reject"], "by_coin"])
 @pytest.mark.parametrize("players", [2, 3, 4])
-def test_what_a_report_promises_is_the_expectation_over_all_others(players: int, tie: str) -> None:
+def test_what_a_report_promises_is_the_expectation_over_all_others_and_over_the_coin(
+    players: int, ties: object
+) -> None:
     prior = [{"value": "0", "weight": 1}, {"value": "5/2", "weight": 2}, {"value": "5", "weight": 1}]
-    agv = Agv.model_validate({"cost": 5, "prior": prior, "tie": tie})
-    names, context = NAMES[:players], Context(NAMES[:players])
+    agv = Agv.model_validate({"cost": 5, "prior": prior})
+    names, context = NAMES[:players], Context(NAMES[:players], ties=TieRule.parse(ties))
+    falls = (
+        [context] if ties != "by_coin" else [Context(names, ties=TieRule.parse([one])) for one in ("build", "reject")]
+    )
     values = dict(zip(names, (Fraction(5), Fraction(0), Fraction(5, 2), Fraction(1)), strict=False))
     expected = {}
     for name in names:
@@ -88,10 +94,10 @@ def test_what_a_report_promises_is_the_expectation_over_all_others(players: int,
             reports = dict(
                 zip((name, *(other for other in names if other != name)), (values[name], *others), strict=True)
             )
-            if agv.decide({one: reports[one] for one in names}, context).outcome.built:
-                total += chance * (sum(others) - agv.cost * (players - 1) / players)
+            for fall in falls:
+                if agv.decide({one: reports[one] for one in names}, fall).outcome.built:
+                    total += chance * (sum(others) - agv.cost * (players - 1) / players) / len(falls)
         expected[name] = total
-    assert agv.promised(values) == expected
     result = run_pure(agv, context, values)
     share = agv.cost / players if result.outcome.built else 0
     for name in names:
@@ -99,11 +105,53 @@ def test_what_a_report_promises_is_the_expectation_over_all_others(players: int,
         assert result.net(name) == expected[name] - owed - share
 
 
-def test_agv_goes_by_its_own_tie_parameter_whatever_the_session_says() -> None:
+TOSSES = (1, 3)
+"""Seeds of which one builds and the other rejects."""
+
+
+@pytest.mark.parametrize("ties", ["lexicographic", ["reject"], "by_coin"])
+def test_under_the_prior_truth_is_best_by_every_tie_rule(ties: object) -> None:
+    prior = [{"value": 0}, {"value": 2, "weight": 2}, {"value": 4}]
+    agv = Agv.model_validate({"cost": 4, "prior": prior})
+    context = Context(("A", "B"), ties=TieRule.parse(ties))
+
+    def gain(value: Fraction, report: Fraction) -> Fraction:
+        total = Fraction(0)
+        for other in agv.prior:
+            for toss in TOSSES:
+                result = run_pure(agv, context, {"A": report, "B": other.value}, seed=Seed.of(toss))
+                total += other.weight * agv.utility("A", value, result)
+        return total
+
+    draws = [run_pure(agv, context, {"A": 2, "B": 2}, seed=Seed.of(toss)).outcome.built for toss in TOSSES]
+    assert draws == ([True, False] if ties == "by_coin" else [ties == "lexicographic"] * 2)
+    levels = [Fraction(level) for level in range(6)]
+    assert all(gain(value, value) >= gain(value, report) for value in levels for report in levels)
+
+
+def test_agv_goes_by_the_tie_rule_of_the_session() -> None:
     agv = Agv.model_validate({"cost": 4, "prior": [{"value": 0}, {"value": 2}]})
-    for ties in ("lexicographic", "by_coin", ["reject", "build"]):
-        context = Context(("A", "B"), ties=TieRule.parse(ties))
-        assert run_pure(agv, context, {"A": 2, "B": 2}).outcome.built
+    for ties, built, chosen in ((["reject"], False, ["reject"]), ("lexicographic", True, ["build"])):
+        result = run_pure(agv, Context(("A", "B"), ties=TieRule.parse(ties)), {"A": 2, "B": 2})
+        assert result.outcome.built == built
+        assert [tie.chosen for tie in result.ties] == chosen
+
+
+def test_a_tie_that_is_only_expected_is_shown_where_it_moves_money() -> None:
+    agv = Agv.model_validate({"cost": 4, "prior": [{"value": 1}, {"value": 3}]})
+    one, other = (
+        run_pure(agv, Context(("A", "B"), ties=TieRule.parse(ties)), {"A": 3, "B": 2})
+        for ties in ("lexicographic", ["reject"])
+    )
+    assert one.outcome.built
+    assert other.outcome.built
+    assert one.net("A") != other.net("A")
+    assert [tie.chosen for tie in (*one.ties, *other.ties)] == ["build", "reject"]
+    tossed = run_pure(agv, Context(("A", "B"), ties=TieRule("by_coin")), {"A": 3, "B": 2})
+    assert tossed.net("A") == (one.net("A") + other.net("A")) / 2
+    assert [str(tie) for tie in tossed.ties] == [
+        "tie for the value expected where values sum to exactly the cost among build, reject: each as likely (by_coin)"
+    ]
 
 
 def test_a_prior_with_too_many_sums_is_refused() -> None:

@@ -1,0 +1,1 @@
+"""Custodians: who holds the money behind the ledger, and what it says in the log."""

@@ -1,0 +1,58 @@
+"""Who is who in the books of a group, over all its sessions and epochs: one name, one party.
+
+A member of the present roster has its plain name. Whoever else could be taken for it has a mark behind the name: a
+member that has gone (by its key), an outside party of the name of a member, a participant on a roll. No proposal can
+bind an account to a marked name.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+
+from mechdesign.group.roster import Roster
+from mechdesign.kernel.crypto import MemberId
+from mechdesign.kernel.flow import ACCOUNTS
+
+__all__ = ["CUSTODY", "is_outside", "participant", "renaming"]
+
+CUSTODY = "CUSTODY"
+"""The account of what a custodian has received and not paid out; no party is called so."""
+
+_NAME_MAX = 64
+_MARKED = re.compile(r".* \((?:[0-9a-f]{16}|outside|roll [0-9a-f]{8})\)")
+
+
+def is_outside(name: str) -> bool:
+    """Whether a proposal can call a party so that stands behind an account: no named account, and without a mark."""
+    fits = 0 < len(name) <= _NAME_MAX and name.isprintable()
+    return fits and name not in (*ACCOUNTS, CUSTODY) and _MARKED.fullmatch(name) is None
+
+
+def participant(name: str, roll: bytes) -> str:
+    """What the books call a participant on a roll."""
+    return f"{name} (roll {roll[:4].hex()})"
+
+
+def renaming(before: Iterable[tuple[str, MemberId]], roster: Roster) -> Callable[[str], str]:
+    """What each party of the books is called from now on.
+
+    Args:
+        before: the members of the epoch that is over.
+        roster: of the one that begins; a member that comes back gets its plain name again.
+    """
+    were = dict(before)
+    now = {member.name: member.id for member in roster.members}
+    back = {_gone(name, key): name for name, key in now.items()}
+
+    def called(name: str) -> str:
+        if name in (*ACCOUNTS, CUSTODY):
+            return name
+        key = were.get(name)
+        if key is not None:
+            return name if now.get(name) == key else _gone(name, key)
+        return f"{name} (outside)" if name in now else back.get(name, name)
+
+    return called
+
+
+def _gone(name: str, key: MemberId) -> str:
+    return f"{name} ({key[:8].hex()})"

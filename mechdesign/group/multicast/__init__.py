@@ -1,0 +1,1 @@
+"""Messages to some of the members: private ones in the order, direct ones beside it."""

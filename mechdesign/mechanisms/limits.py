@@ -1,0 +1,32 @@
+"""What the flows of an outcome may not do under the terms of a session, checked at every member alike.
+
+That they name players and declared accounts only is checked where the mechanism runs, and that somebody stands behind
+every declared account before anybody enrols: so a deficit that nobody agreed to cover is covered by nobody.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from mechdesign.decision.proposal import Proposal
+from mechdesign.kernel.flow import Flow, net
+
+__all__ = ["breach"]
+
+
+def breach(proposal: Proposal, players: Sequence[str], flows: Sequence[Flow]) -> str:
+    """Who pays more than the proposal's ``payment_max``, net of what it receives; an empty text if nobody does.
+
+    Args:
+        proposal: the terms.
+        players: in roster order; the first that pays too much is named.
+        flows: in whole minor units.
+    """
+    if proposal.payment_max is None:
+        return ""
+    held = net(flows)
+    for player in players:
+        if -held.get(player, Fraction(0)) > proposal.payment_max:
+            return (
+                f"{player} would pay {-held[player]}, and the proposal lets nobody pay more than {proposal.payment_max}"
+            )
+    return ""

@@ -1,0 +1,141 @@
+"""``python -m mechdesign.testing.exploration``: explore small groups to the end, and say how many schedules there were.
+
+Where the fault model holds there must be no counterexample; where a rule is broken, or more members lie than the roster
+bears, there must be one, and it is printed.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from mechdesign.group.committer import CommitRule
+from mechdesign.group.roster import FaultModel
+from mechdesign.testing.explorer import Explorer, Found
+from mechdesign.testing.small_groups import SmallGroup
+
+__all__ = ["LONG", "SHORT", "Case", "explore_all", "main"]
+
+NOT_AS_EXPECTED = 1
+"""Exit code when a case that must hold does not, or the other way round."""
+
+
+_SOUND = CommitRule()
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One group to be explored.
+
+    Attributes:
+        name: what is looked at, for people.
+        n: how many members.
+        faults: the fault model.
+        rounds: in so many rounds.
+        omissions: see :class:`~mechdesign.testing.explorer.Explorer`.
+        liars: how many of the members lie, the last ones in the roster.
+        twins: how many twins each of them makes at most.
+        rule: the commit rule.
+        holds: whether there must be no counterexample.
+    """
+
+    name: str
+    n: int
+    faults: FaultModel
+    rounds: int
+    omissions: int | None = None
+    liars: int = 0
+    twins: int = 0
+    rule: CommitRule = _SOUND
+    holds: bool = True
+
+    def explore(self) -> Found:
+        """Look at all schedules, or up to the first counterexample."""
+        liars = range(self.n - self.liars, self.n)
+        group = SmallGroup(self.n, self.faults, self.rounds, liars=liars, twins=self.twins)
+        return Explorer(group, self.omissions, rule=self.rule).explore()
+
+    def __str__(self) -> str:
+        bound = "any number of omissions" if self.omissions is None else f"at most {self.omissions} omissions"
+        liars = f", {self.liars} lying with at most {self.twins} twins" if self.liars else ""
+        return f"{self.name}: n = {self.n}, {self.faults.value}{liars}, {self.rounds} rounds, {bound}"
+
+
+_MAJORITY, _BYZANTINE, _UNANIMOUS = FaultModel.MAJORITY, FaultModel.BYZANTINE, FaultModel.UNANIMOUS
+
+_BROKEN = (
+    Case("wave of two rounds", 3, _MAJORITY, 4, 4, rule=CommitRule(wave=2), holds=False),
+    Case("a liar where none is borne", 3, _MAJORITY, 3, 3, liars=1, twins=1, holds=False),
+)
+
+SHORT: tuple[Case, ...] = (
+    Case("everybody waits for everybody", 3, _UNANIMOUS, 6),
+    Case("unbounded asynchrony", 3, _MAJORITY, 3),
+    Case("indirect decisions", 3, _MAJORITY, 6, 1),
+    Case("silent members", 4, _BYZANTINE, 7, 0),
+    Case("an equivocator", 4, _BYZANTINE, 3, 0, liars=1, twins=1),
+    *_BROKEN,
+)
+"""What every test run looks at, in some seconds."""
+
+LONG: tuple[Case, ...] = (
+    Case("everybody waits for everybody", 4, _UNANIMOUS, 8),
+    *_BROKEN,
+    Case("indirect decisions", 3, _MAJORITY, 6, 2),
+    Case("indirect decisions", 4, _BYZANTINE, 6, 1),
+    Case("a liar that withholds", 4, _BYZANTINE, 6, 1, liars=1),
+    Case("an equivocator and indirect decisions", 4, _BYZANTINE, 6, 0, liars=1, twins=1),
+    Case("indirect decisions", 3, _MAJORITY, 6, 3),
+    Case("an equivocator", 4, _BYZANTINE, 3, 1, liars=1, twins=1),
+    Case("unbounded asynchrony", 3, _MAJORITY, 4),
+)
+"""What ``make explore`` looks at, in some minutes."""
+
+
+def _run(case: Case) -> tuple[Case, Found, float]:
+    began = time.process_time()
+    found = case.explore()
+    return case, found, time.process_time() - began
+
+
+def _outcomes(cases: Iterable[Case], jobs: int) -> Iterator[tuple[Case, Found, float]]:
+    if jobs == 1:
+        yield from map(_run, cases)
+        return
+    # A process a case: what a case needs of memory it gives back.
+    with ProcessPoolExecutor(jobs, get_context("spawn"), max_tasks_per_child=1) as pool:
+        yield from pool.map(_run, cases)
+
+
+def explore_all(
+    long: Annotated[bool, typer.Option(help="Minutes instead of seconds.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that explore at once.")] = 1,
+) -> None:
+    """Explore small groups completely; exit code 1 if a guarantee fails, or a broken rule is not found out."""
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    wrong = False
+    for case, found, seconds in _outcomes(LONG if long else SHORT, jobs):
+        console.print(f"{case}\n  {found}; {seconds:.0f} s")
+        if found.counterexample is not None:
+            console.print(f"  {found.counterexample}".replace("\n", "\n  "))
+        if (found.counterexample is None) != case.holds:
+            console.print("  THIS IS NOT WHAT THEORY SAYS", style="red")
+            wrong = True
+    if wrong:
+        raise typer.Exit(NOT_AS_EXPECTED)
+
+
+def main() -> None:
+    """Entry point of the module."""
+    application = typer.Typer(add_completion=False)
+    application.command()(explore_all)
+    application()
+
+
+if __name__ == "__main__":
+    main()

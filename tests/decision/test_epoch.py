@@ -1,0 +1,239 @@
+"""How an epoch ends for the decision layer, and what the next one starts from."""
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from mechdesign.decision.books import LINES_PER_PROPOSER
+from mechdesign.decision.core import DecisionCore
+from mechdesign.decision.entries import Kind
+from mechdesign.decision.messages import Aborted, Booked, Decided, Proposed, Refused
+from mechdesign.decision.state import EpochState
+from mechdesign.group.messages import Broadcast, Ready, ViewChanging
+from mechdesign.group.roster import FaultModel
+from mechdesign.kernel.errors import LocalProtocolError
+from tests.decision.toys import Cluster, Plan, make_roster, sealing_key
+
+
+def change(cluster: Cluster) -> None:
+    """A change of the view is ordered here."""
+    for place, core in enumerate(cluster.cores):
+        if place not in cluster.down:
+            cluster.route(place, core.receive(ViewChanging(len(cluster.log)), cluster.now))
+
+
+def ready(cluster: Cluster, place: int) -> list[bytes]:
+    return [effect.state for effect in cluster.effects[place] if isinstance(effect, Ready)]
+
+
+def state_of(cluster: Cluster) -> bytes:
+    states = {state for place in range(cluster.roster.n) for state in ready(cluster, place)}
+    assert len(states) == 1
+    return states.pop()
+
+
+def next_epoch(cluster: Cluster, *, prefix: str = "", n: int | None = None) -> Cluster:
+    """The same members, or others, in the epoch behind this one."""
+    roster = make_roster(n or cluster.roster.n, prefix=prefix, epoch=cluster.roster.epoch + 1)
+    after = Cluster(roster.n, roster=roster, plan=cluster.plan, prefix=prefix)
+    for place in range(roster.n):
+        after.cores[place] = DecisionCore(
+            roster,
+            roster.ids[place],
+            after.scheme,
+            entropy=bytes,
+            sealing=after.keys[place],
+            state=state_of(cluster),
+        )
+    return after
+
+
+def held(cluster: Cluster, place: int = 0) -> dict[str, Fraction]:
+    return {line.party: line.amount for line in cluster.cores[place].balances}
+
+
+TERMS: dict[str, Any] = {"accounts": (("SELLER", "the harbour"),), "deposit": Fraction(7)}
+
+
+def test_a_group_with_nothing_open_is_ready_at_once_and_everywhere_with_the_same_bytes() -> None:
+    cluster = Cluster(4)
+    change(cluster)
+    assert [len(ready(cluster, place)) for place in range(4)] == [1] * 4
+    assert EpochState.parse(state_of(cluster)) is not None
+
+
+def test_an_open_session_runs_to_its_end_before_anybody_is_ready() -> None:
+    cluster = Cluster(4)
+    cluster.propose(0, **TERMS)
+    for _ in range(7):
+        cluster.step()
+    change(cluster)
+    (status,) = cluster.cores[2].status()
+    assert status.delays
+    assert status.session.hex()[:16] in cluster.cores[2].hindrance
+    while not ready(cluster, 3):
+        assert not ready(cluster, 0)
+        assert cluster.step()
+    assert cluster.decided(3).agrees
+    state_of(cluster)
+    assert cluster.cores[2].hindrance == ""
+    assert held(cluster) == {"dave": -13, "the harbour": 13}
+
+
+def test_no_session_begins_during_a_change_and_its_proposer_is_told() -> None:
+    cluster = Cluster(4)
+    change(cluster)
+    cluster.run(place=1)
+    assert cluster.events(0, Proposed) == []
+    (refused,) = cluster.events(1, Refused)
+    assert isinstance(refused, Refused)
+    assert "changing" in refused.reason
+    assert [len(cluster.events(place, Refused)) for place in (0, 2, 3)] == [0, 0, 0]
+
+
+def test_what_is_ordered_behind_the_change_never_makes_a_member_ready_twice() -> None:
+    cluster = Cluster(4)
+    change(cluster)
+    change(cluster)
+    cluster.run()
+    assert [len(ready(cluster, place)) for place in range(4)] == [1] * 4
+
+
+def test_balances_go_on_in_the_next_epoch() -> None:
+    cluster = Cluster(4).run(**TERMS)
+    change(cluster)
+    after = next_epoch(cluster)
+    assert held(after) == held(cluster) == {"dave": -13, "the harbour": 13}
+    after.run(nonce=bytes(range(16)), **TERMS)
+    assert held(after, 2) == {"dave": -26, "the harbour": 26}
+
+
+def test_a_newcomer_does_not_inherit_the_balance_of_another_member_of_its_name() -> None:
+    cluster = Cluster(4).run(**TERMS)
+    change(cluster)
+    after = next_epoch(cluster, prefix="new ")
+    old = f"dave ({cluster.roster.ids[3][:8].hex()})"
+    assert held(after) == {old: -13, "the harbour": 13}
+    after.run(**TERMS)
+    assert held(after) == {old: -13, "dave": -13, "the harbour": 26}
+    change(after)
+    again = next_epoch(after)
+    new = f"dave ({after.roster.ids[3][:8].hex()})"
+    assert held(again) == {"dave": -13, new: -13, "the harbour": 26}, "who comes back has its own balance again"
+
+
+def test_an_outside_party_is_not_taken_for_a_member_that_joins_later() -> None:
+    cluster = Cluster(2).run(accounts=(("SELLER", "carol"),))
+    assert held(cluster) == {"bob": -11, "carol": 11}
+    change(cluster)
+    after = next_epoch(cluster, n=3)
+    assert held(after) == {"bob": -11, "carol (outside)": 11}
+
+
+def test_convictions_of_those_who_stay_are_carried_along() -> None:
+    def twist(place: int, said: Broadcast) -> list[Broadcast]:
+        return [Broadcast(said.key, said.kind, said.data[:-1] + b"\x00")] if said.kind == Kind.ATTEST else [said]
+
+    cluster = Cluster(4)
+    cluster.twist = lambda place, said: twist(place, said) if place == 3 else [said]
+    cluster.run(**TERMS)
+    cluster.wait(5000)
+    change(cluster)
+    state = EpochState.parse(state_of(cluster))
+    assert state is not None
+    assert state.convicts == ((cluster.roster.ids[3], "wrong-outcome"),)
+    change(after := next_epoch(cluster))
+    again = EpochState.parse(state_of(after))
+    assert again is not None
+    assert again.convicts == state.convicts
+    assert state.carried(make_roster(3))[1] == ()
+    assert after.cores[1].convicts == state.convicts
+
+
+@pytest.mark.parametrize("state", [b"\x00", b"no state", Cluster(1).roster.encoded])
+def test_a_core_starts_from_no_other_bytes(state: bytes) -> None:
+    roster = make_roster(1)
+    with pytest.raises(LocalProtocolError):
+        DecisionCore(roster, roster.ids[0], Cluster(1).scheme, entropy=bytes, sealing=sealing_key("alice"), state=state)
+
+
+# What holds a change up
+
+
+def test_under_unanimous_a_missing_member_holds_the_change_up_and_the_status_names_it() -> None:
+    cluster = Cluster(3, faults=FaultModel.UNANIMOUS)
+    cluster.propose(0, **TERMS)
+    for _ in range(5):
+        cluster.step()
+    cluster.down.add(2)
+    change(cluster)
+    for _ in range(10):
+        cluster.wait(5000)
+    assert ready(cluster, 0) == []
+    (status,) = cluster.cores[0].status()
+    assert status.delays
+    assert status.missing == ("carol",)
+    assert "waits for the end of" in cluster.cores[0].hindrance
+
+
+def test_a_proposal_that_nobody_has_the_code_of_does_not_hold_a_change_up() -> None:
+    cluster = Cluster(4)
+    for session in cluster.sessions:
+        session.enrols = "left"
+    cluster.run()
+    assert all(isinstance(cluster.aborted(place), Aborted) for place in range(4))
+    change(cluster)
+    assert [len(ready(cluster, place)) for place in range(4)] == [1] * 4
+
+
+def test_who_left_a_session_that_went_on_cannot_say_what_flowed_and_leaves_it_to_the_others() -> None:
+    cluster = Cluster(4)
+    cluster.sessions[3].enrols = "left"
+    cluster.run(**TERMS)
+    change(cluster)
+    assert [len(ready(cluster, place)) for place in range(4)] == [1, 1, 1, 0]
+    assert "takes the balances over" in cluster.cores[3].hindrance
+    assert held(next_epoch(cluster), 3) == {"carol": -12, "the harbour": 12}
+
+
+def test_who_computed_something_else_leaves_it_to_the_others_too() -> None:
+    cluster = Cluster(4)
+    cluster.sessions[3].lie = b"another library"
+    cluster.run(**TERMS)
+    cluster.wait(5000)
+    change(cluster)
+    assert [len(ready(cluster, place)) for place in range(4)] == [1, 1, 1, 0]
+    assert cluster.events(3, Booked) == []
+
+
+# The books of a group
+
+
+def test_every_end_of_a_session_is_booked_at_its_position_at_every_member() -> None:
+    cluster = Cluster(4, plan=Plan((True, False)))
+    for number in range(6):
+        cluster.propose(number % 4, nonce=bytes([number]) * 16, players_min=4 if number % 2 else 1, **TERMS)
+    cluster.sessions[2].enrols = "out"
+    cluster.settle()
+    for place in range(4):
+        booked = [event for event in cluster.sessions[place].events if isinstance(event, Booked)]
+        assert [event.kept for event in booked] == [True] * 6
+        assert [(event.session, event.position) for event in booked] == [
+            (event.session, event.position) for event in cluster.sessions[0].events if isinstance(event, Booked)
+        ]
+        ends = [event.session for event in cluster.sessions[place].events if isinstance(event, Decided | Aborted)]
+        assert ends == [event.session for event in booked]
+    assert held(cluster) == {"dave": -14 * 3, "the harbour": 14 * 3}
+
+
+def test_a_proposer_cannot_crowd_out_the_balances_of_others() -> None:
+    cluster = Cluster(4)
+    for number in range(LINES_PER_PROPOSER):
+        accounts = (("SELLER", f"party {number}"),)
+        cluster.run(place=3, accounts=accounts, nonce=number.to_bytes(16, "big"), asked=cluster.roster.ids[3:])
+    kept = [event.kept for event in cluster.events(0, Booked) if isinstance(event, Booked)]
+    assert kept.count(False) == 1, "dave's own line is one of them"
+    cluster.run(place=0, nonce=bytes([255]) * 16, **TERMS)
+    assert held(cluster)["the harbour"] == 13
+    assert sum(held(cluster).values()) == 0

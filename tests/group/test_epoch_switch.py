@@ -1,0 +1,182 @@
+"""What must not be lost, nor stop a member, at the moment when one epoch ends and the next begins."""
+
+from random import Random
+
+import pytest
+
+from mechdesign.group.channel import channel_of, frame
+from mechdesign.group.group import Group
+from mechdesign.group.layer import GroupLayer
+from mechdesign.group.messages import Append, Broadcast, Compact, EvidenceFound, Leave, ViewChanged
+from mechdesign.group.multicast.multicast import Means
+from mechdesign.group.multicast.private import Private, PrivateDelivered
+from mechdesign.group.views.packets import Signatures, encode_epoch_packet
+from mechdesign.group.views.statement import Statement
+from mechdesign.kernel.crypto import KeyedHash
+from mechdesign.kernel.errors import LocalProtocolError
+from mechdesign.kernel.exchange import PlainExchange
+from mechdesign.kernel.wire import digest
+from mechdesign.testing.cluster import BRISK
+from mechdesign.testing.view_cluster import ViewCluster
+from mechdesign.transport.messages import LinkUp, Packet, Send
+from tests.group.epochs import invite
+from tests.group.lockstep import make_roster, member, signer
+
+
+def fill(cluster):
+    """Have member 0 say short things until it is refused."""
+    for number in range(1000):
+        cluster.simulator.submit(0, Broadcast(b"%d" % number, 0, b"%d" % number))
+
+
+@pytest.mark.parametrize("milliseconds", range(1, 5))
+def test_a_member_with_no_room_for_more_submissions_is_ready_for_the_next_epoch(milliseconds):
+    cluster = ViewCluster(3, 4, 1, config=BRISK.model_copy(update={"pending_bytes_max": 2000}))
+    for each in range(3):
+        cluster.start(each)
+    cluster.run(1)
+    cluster.wanted[3] = None
+    cluster._invite(3, cluster.machine(0).roster, [1])
+    cluster.run(milliseconds / 1000)
+    with pytest.raises(LocalProtocolError, match="wait to be ordered"):
+        fill(cluster)
+    cluster.run(5)
+    assert cluster.settled(), cluster.describe()
+
+
+def write(disk, effects, until=None):
+    """Perform effects on a disk, up to the one after which the member crashes; whether it did."""
+    for effect in effects:
+        match effect:
+            case Append(table, key, data):
+                disk[table, key] = data
+            case Compact(records, gone):
+                write(disk, records)
+                for name in gone:
+                    disk.pop(name, None)
+                if until in [record.key for record in records]:
+                    return True
+    return False
+
+
+def closed(machine):
+    """Whether the present epoch's log has ended."""
+    view = machine.status().view
+    return view is not None and view.closed
+
+
+def records_of(disk):
+    return [(table, key, data) for (table, key), data in disk.items()]
+
+
+def test_a_crash_right_after_the_switch_loses_nothing_that_is_carried_over():
+    roster, now = make_roster(1), 0
+    disk: dict[tuple[str, bytes], bytes] = {}
+    group = Group(roster, signer(0), KeyedHash(), BRISK, carry_over=True)
+    write(disk, group.restore((), now))
+    write(disk, group.submit(invite(roster, 1).join, now))
+    while not closed(group):
+        now = max(now, group.deadline or 0)
+        write(disk, group.tick(now))
+    write(disk, group.submit(Broadcast(b"key", 0, b"too late for the old epoch"), now))
+    crashed = False
+    while not crashed:
+        now = max(now, group.deadline or 0)
+        crashed = write(disk, group.tick(now), until=b"epoch")
+    group = Group(roster, signer(0), KeyedHash(), BRISK, carry_over=True)
+    effects = group.restore(records_of(disk), now)
+    assert [effect.roster.epoch for effect in effects if isinstance(effect, ViewChanged)] == [1]
+    assert group.status().pending == 1
+
+
+def test_a_proof_that_was_found_too_late_for_one_epoch_is_handed_up_again_in_the_next():
+    cluster = ViewCluster(4, 5, 1, liars={2: "withhold"})
+    for place in range(4):
+        cluster.start(place)
+    cluster.run(1)
+    group, liar = cluster.machine(0), cluster.signers[2]
+    roster, told = group.roster, []
+    for what in (b"one end", b"another"):
+        statement = Statement(roster.digest, digest("c", what), digest("s", what), digest("r", what))
+        said = Signatures(statement.checkpoint, statement.state, statement.successor, ((2, statement.sign(liar)),))
+        packet = Packet(liar.public, frame(channel_of(roster), encode_epoch_packet(said)))
+        told += [each for each in group.receive(packet, cluster.simulator.now) if isinstance(each, EvidenceFound)]
+    assert [found.member for found in told] == [liar.public]
+    later = []
+    cluster.simulator.watch(EvidenceFound, lambda place, event: later.append((place, event)))
+    cluster.want(joins=[4])
+    cluster.assert_settled()
+    assert later == [(0, told[0])]
+    cluster.want(goes=[2])
+    cluster.assert_settled()
+    assert later == [(0, told[0])], "who has gone is nobody's concern any more"
+
+
+class Three:
+    """Three layers and the wires between them; the first member leaves, and the second crashes if it is to."""
+
+    def __init__(self):
+        self.roster = make_roster(3)
+        self.layers = [self.layer(place) for place in range(3)]
+        self.disks: list[dict[tuple[str, bytes], bytes]] = [{} for _ in self.layers]
+        self.wire, self.told, self.now, self.crash = [], [], 0, None
+        for place, layer in enumerate(self.layers):
+            self.perform(place, layer.restore((), 0))
+        for place in range(3):
+            self.link(place)
+
+    def layer(self, place):
+        group = Group(self.roster, signer(place), KeyedHash(), BRISK, carry_over=True)
+        means = Means(PlainExchange(), PlainExchange.Holder(member(place)), Random(place).randbytes)
+        return GroupLayer(group, signer(place), KeyedHash(), BRISK, means)
+
+    def link(self, place):
+        for other in range(3):
+            if other != place:
+                self.perform(place, self.layers[place].receive(LinkUp(member(other)), self.now))
+
+    def perform(self, place, effects):
+        if write(self.disks[place], effects, self.crash if place == 1 else None):
+            self.crash = None
+            self.layers[1] = self.layer(1)
+            self.perform(1, self.layers[1].restore(records_of(self.disks[1]), self.now))
+            self.link(1)
+            return
+        for effect in effects:
+            if isinstance(effect, Send):
+                self.wire.append((place, effect.peer[0] - 1, effect.data))
+            elif isinstance(effect, PrivateDelivered):
+                self.told.append((place, self.layers[place].roster.epoch, effect.to, effect.data))
+
+    def run(self, done, steps=6000):
+        for _ in range(steps):
+            if done():
+                return
+            if self.wire:
+                source, target, data = self.wire.pop(0)
+                self.now += 100
+                self.perform(target, self.layers[target].receive(Packet(member(source), data), self.now))
+            else:
+                self.now = min(layer.deadline for layer in self.layers if layer.deadline is not None)
+            for place in range(3):
+                deadline = self.layers[place].deadline
+                if deadline is not None and deadline <= self.now:
+                    self.perform(place, self.layers[place].tick(self.now))
+        raise AssertionError("it does not come about")
+
+
+@pytest.mark.parametrize("crash", [None, b"epoch"], ids=["", "a crash right after the switch"])
+def test_a_private_message_that_an_epoch_did_not_order_is_sealed_again_in_the_next(crash):
+    three = Three()
+    three.perform(0, three.layers[0].submit(Leave(), 0))
+    three.run(lambda: closed(three.layers[1]))
+    # The recipients' places are others in the next roster, and one of them is no member any more.
+    private = Private(b"key", (member(0), member(2)), b"a secret")
+    three.perform(1, three.layers[1].submit(private, three.now))
+    three.crash = crash
+    three.run(lambda: {place for place, *_ in three.told} == {1, 2})
+    assert three.crash is None
+    assert sorted(three.told) == [(1, 1, (member(2),), None), (2, 1, (member(2),), b"a secret")]
+    assert not [key for table, key in three.disks[1] if table == "whisper"]
+    three.perform(1, three.layers[1].submit(Private(b"key", (member(2),), b"a secret"), three.now))
+    assert three.layers[1].status().pending == 0, "its key was used"

@@ -1,0 +1,87 @@
+"""One member of a room as a process: says numbered lines, writes down all that it hears.
+
+Run as ``python talker.py PLACE N PORTS NEIGHBOURS FOLDER LIFE RATE``; it says nothing more once the file ``hush`` is in
+the folder, and stays until it is killed or told to stop.
+"""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from pathlib import Path
+
+from mechdesign.decision.membership import member_of
+from mechdesign.group.roster import FaultModel, Roster
+from mechdesign.kernel.config import Preset
+from mechdesign.kernel.identity import Identity
+from mechdesign.kernel.wire import digest
+from mechdesign.node import Room, tcp
+from mechdesign.transport.face import PeerAddress
+
+QUICK = Preset.model_validate(
+    {
+        "transport": {"heartbeat_s": 0.5, "silence_s": 3.0},
+        "group": {"round_timeout_s": 0.5, "pull_retry_s": 0.2, "tips_min_s": 0.3, "tips_max_s": 2.0},
+    }
+)
+
+
+def identity_of(place: int) -> Identity:
+    """The keys of the member at a place; test keys that anybody can compute."""
+    seeds = iter(digest("mechdesign/talker", bytes((place, part))) for part in range(3))
+    return Identity.generate(lambda _: next(seeds))
+
+
+def roster_of(n: int) -> Roster:
+    """The room of n members."""
+    return Roster(
+        "talkers", tuple(member_of(identity_of(place), f"m{place}") for place in range(n)), FaultModel.default(n)
+    )
+
+
+async def talk(room: Room, folder: Path, life: int, rate: float) -> None:
+    """Say numbered lines until there is a file ``hush``."""
+    number = 0
+    while not (folder / "hush").exists():
+        room.say(f"{room.name}/{life}/{number}".encode())
+        number += 1
+        await asyncio.sleep(1 / rate)
+
+
+async def listen(room: Room, folder: Path, life: int) -> None:
+    """Write down what is heard, each line whole or not at all."""
+    with (folder / f"{room.name}.{life}.log").open("w", buffering=1, encoding="utf-8") as log:
+        async for heard in room:
+            log.write(f"{heard.position} {heard.sender} {(heard.data or b'').decode()}\n")
+
+
+async def main(place: int, n: int, ports: str, neighbours: str, folder: Path, life: int, rate: float) -> None:
+    """Run the member."""
+    numbers = [int(port) for port in ports.split(",")]
+    near = [int(other) for other in neighbours.split(",")]
+    roster = roster_of(n)
+    peers = {
+        roster.ids[other]: PeerAddress(roster.members[other].curve, f"tcp://127.0.0.1:{numbers[other]}")
+        for other in near
+    }
+    links = tcp(identity_of(place), f"tcp://127.0.0.1:{numbers[place]}", peers, QUICK.transport)
+    journal = folder / f"m{place}.sqlite3"
+    room = Room(roster, identity_of(place), transport=links, journal=journal, config=QUICK.group)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    async with room:
+        work = [
+            asyncio.ensure_future(listen(room, folder, life)),
+            asyncio.ensure_future(talk(room, folder, life, rate)),
+        ]
+        waiting = asyncio.ensure_future(stop.wait())
+        await asyncio.wait([work[0], waiting], return_when=asyncio.FIRST_COMPLETED)
+        for task in (*work, waiting):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+if __name__ == "__main__":
+    _place, _n, _ports, _near, _folder, _life, _rate = sys.argv[1:]
+    asyncio.run(main(int(_place), int(_n), _ports, _near, Path(_folder), int(_life), float(_rate)))

@@ -1,0 +1,144 @@
+"""Rooms whose members are processes: started on any topology, killed, started again, compared at the end."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.cli.command_line import environment
+
+_SCRIPT = Path(__file__).with_name("talker.py")
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback address that nobody listens on at present."""
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [int(each.getsockname()[1]) for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+class Talkers:
+    """The processes of one room; a context that leaves none behind.
+
+    Args:
+        n: how many members.
+        edges: the pairs that know each other's address.
+        folder: for journals and logs.
+        rate: lines a second that each of them says.
+    """
+
+    def __init__(self, n: int, edges: Iterable[tuple[int, int]], folder: Path, rate: float) -> None:
+        self.n = n
+        self.folder = folder
+        self._rate = rate
+        self._near: list[set[int]] = [set() for _ in range(n)]
+        for one, other in edges:
+            self._near[one].add(other)
+            self._near[other].add(one)
+        self._ports = ",".join(map(str, free_ports(n)))
+        self.lives = [0] * n
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
+
+    def start(self, place: int) -> None:
+        """Start a member, for the first time or again."""
+        self.lives[place] += 1
+        near = ",".join(map(str, sorted(self._near[place])))
+        arguments = [place, self.n, self._ports, near, self.folder, self.lives[place], self._rate]
+        with (self.folder / f"m{place}.stderr").open("ab") as errors:
+            self._processes[place] = subprocess.Popen(
+                [sys.executable, str(_SCRIPT), *map(str, arguments)], env=environment(), stderr=errors
+            )
+
+    def kill(self, place: int) -> None:
+        """SIGKILL."""
+        process = self._processes.pop(place)
+        process.kill()
+        process.wait(60)
+
+    def stop(self, place: int) -> int:
+        """SIGTERM; gives the exit code."""
+        process = self._processes.pop(place)
+        process.terminate()
+        return process.wait(60)
+
+    def hush(self) -> None:
+        """Have everybody stop talking."""
+        (self.folder / "hush").touch()
+
+    def log(self, place: int, life: int | None = None) -> list[str]:
+        """What a member heard in a life (its present one by default), whole lines only."""
+        path = self.folder / f"m{place}.{life or self.lives[place]}.log"
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        return text[: text.rfind("\n") + 1].splitlines()
+
+    def said_in(self, log: Iterable[str], place: int) -> int:
+        """How many of the lines are a member's."""
+        return sum(line.split()[1] == f"m{place}" for line in log)
+
+    def wait(self, what: str, holds: "object", seconds: float = 120) -> None:
+        """Wait until something holds; fails with where everybody stands."""
+        assert callable(holds)
+        end = time.monotonic() + seconds
+        while not holds():
+            lengths = {f"m{place}": len(self.log(place)) for place in range(self.n)}
+            assert time.monotonic() < end, f"{what}: not so after {seconds} s; lines heard: {lengths}\n{self.errors()}"
+            time.sleep(0.2)
+
+    def wait_quiet(self) -> None:
+        """Wait until all that run have heard equally much, and nothing more comes."""
+        self.hush()
+        before: list[int] = []
+
+        def quiet() -> bool:
+            nonlocal before
+            lengths = [len(self.log(place)) for place in self._processes]
+            same, before = lengths == before and len(set(lengths)) == 1, lengths
+            if same:
+                time.sleep(1.5)
+                same = [len(self.log(place)) for place in self._processes] == lengths
+            return same
+
+        self.wait("all have heard the same number of lines", quiet)
+
+    def check(self) -> list[str]:
+        """That all agree, and that nothing that anybody heard in any life is lost; gives the common log.
+
+        Raises:
+            AssertionError: with the member and the place in the log where it is not so.
+        """
+        final = self.log(0)
+        for place in range(self.n):
+            assert self.log(place) == final, f"m{place} ended with another log than m0"
+            for life in range(1, self.lives[place]):
+                heard = self.log(place, life)
+                assert heard == final[: len(heard)], f"what m{place} heard in life {life} is not how the log begins"
+        said = [line.split()[2] for line in final]
+        assert len(set(said)) == len(said), "a line is in the log twice"
+        assert [int(line.split()[0]) for line in final] == list(range(len(final)))
+        for place in range(self.n):
+            for life in range(1, self.lives[place] + 1):
+                mine = [int(each.split("/")[2]) for each in said if each.startswith(f"m{place}/{life}/")]
+                assert mine == list(range(len(mine))), f"lines of m{place} are missing or out of their order"
+        return final
+
+    def errors(self) -> str:
+        """What the members wrote to standard error."""
+        texts = {path.stem: path.read_text()[-500:] for path in sorted(self.folder.glob("*.stderr"))}
+        return "\n".join(f"{name}: {text}" for name, text in texts.items() if text)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for place in list(self._processes):
+            self.kill(place)

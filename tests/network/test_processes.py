@@ -1,0 +1,55 @@
+"""Real processes over real sockets: a ring without a full mesh, and members that are killed under load."""
+
+import os
+import time
+from pathlib import Path
+from random import Random
+
+from tests.network.talkers import Talkers
+
+SECONDS = float(os.environ.get("KILL_SECONDS", "9"))
+KILLS = int(os.environ.get("KILLS", "3"))
+
+
+def test_sixteen_members_on_a_ring_with_one_chord_hear_the_same_lines(tmp_path: Path) -> None:
+    n = 16
+    edges = [(place, (place + 1) % n) for place in range(n)] + [(0, 8)]
+    with Talkers(n, edges, tmp_path, rate=2) as talkers:
+        for place in range(n):
+            talkers.start(place)
+        talkers.wait(
+            "everybody has heard three lines of everybody",
+            lambda: all(talkers.said_in(talkers.log(one), other) >= 3 for one in range(n) for other in range(n)),
+            seconds=240,
+        )
+        talkers.wait_quiet()
+        log = talkers.check()
+        print(f"{len(log)} lines in one order at {n} members, {len(edges)} links of {n * (n - 1) // 2}")
+        assert all(talkers.stop(place) == 0 for place in range(n)), talkers.errors()
+        assert "Traceback" not in talkers.errors()
+
+
+def test_members_that_are_killed_under_load_lose_nothing_that_was_committed(tmp_path: Path) -> None:
+    n, random = 7, Random(2026)
+    with Talkers(n, [(one, other) for one in range(n) for other in range(one)], tmp_path, rate=5) as talkers:
+        for place in range(n):
+            talkers.start(place)
+        talkers.wait("the room works", lambda: all(len(talkers.log(place)) > 20 for place in range(n)))
+        pause = SECONDS / KILLS
+        for _ in range(KILLS):
+            victim = random.randrange(n)
+            up, down = sorted(random.uniform(0, pause) for _ in range(2))
+            time.sleep(up)
+            talkers.kill(victim)
+            time.sleep(down - up)
+            talkers.start(victim)
+            time.sleep(pause - down)
+        talkers.wait_quiet()
+        log = talkers.check()
+        lives = sum(talkers.lives)
+        print(f"{KILLS} kills in {SECONDS:g} s, {lives} lives, {len(log)} lines, the same at all {n}, none lost")
+        assert lives == n + KILLS
+        # Everybody spoke in its last life as well, and was heard.
+        assert all(talkers.said_in(log, place) for place in range(n))
+        assert all(talkers.stop(place) == 0 for place in range(n)), talkers.errors()
+        assert "Traceback" not in talkers.errors()

@@ -1,0 +1,362 @@
+"""Rules of the group broken on purpose, one at a time, each with the seed of the campaign that finds it out.
+
+Every seed was found by playing one after the other until a run with the broken rule failed; the right rules hold in all
+of them. When scenarios change, ``python -m tests.simulation.mutations NAME FIRST LAST`` finds others.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from mechdesign.group import core, linearizer, proposer
+from mechdesign.group.block import Standing, judge
+from mechdesign.group.block_manager import BlockManager
+from mechdesign.group.certifier import Certifier
+from mechdesign.group.committer import SKIP, UNDECIDED, Committer
+from mechdesign.group.core import GroupCore
+from mechdesign.group.linearizer import Linearizer
+from mechdesign.group.messages import Append
+from mechdesign.group.outbox import Outbox
+from mechdesign.group.proposer import Proposer
+from mechdesign.group.pulls import Pulls
+from mechdesign.group.synchronizer import Synchronizer
+from mechdesign.group.watch import Watch
+from mechdesign.testing.runs import run_seed
+
+__all__ = ["MUTATIONS", "Mutation"]
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A broken rule.
+
+    Attributes:
+        name: what is wrong, as a test's name.
+        breaks: part of the message of the violation.
+        seed: the scenario that shows it.
+        apply: breaks the rule.
+    """
+
+    name: str
+    breaks: str
+    seed: int
+    apply: Callable[[pytest.MonkeyPatch], None]
+
+
+MUTATIONS: list[Mutation] = []
+
+
+def mutation(
+    breaks: str, seed: int
+) -> Callable[[Callable[[pytest.MonkeyPatch], None]], Callable[[pytest.MonkeyPatch], None]]:
+    """Enter a function that breaks a rule into the list, under its own name."""
+
+    def enter(apply: Callable[[pytest.MonkeyPatch], None]) -> Callable[[pytest.MonkeyPatch], None]:
+        MUTATIONS.append(Mutation(apply.__name__, breaks, seed, apply))
+        return apply
+
+    return enter
+
+
+# --------------------------------------------------------------------------------------------------- the commit rule
+
+
+@mutation("not ordered", 3)
+def a_quorum_is_one_too_few(patch):
+    made = Committer.__init__
+
+    def init(self, *arguments):
+        made(self, *arguments)
+        self._q = max(1, self._q - 1)
+
+    patch.setattr(Committer, "__init__", init)
+
+
+@mutation("logs differ", 25)
+def an_undecided_anchor_is_passed_over(patch):
+    right = Committer.verdicts
+
+    def verdicts(self):
+        found = right(self)
+        for slot in found:
+            if slot[0] < self._dag.highest - 4:
+                self._verdicts.setdefault(slot, SKIP)
+        return found
+
+    patch.setattr(Committer, "verdicts", verdicts)
+
+
+# ------------------------------------------------------------------------------------------------------ the linearizer
+
+
+@mutation("logs differ", 18)
+def the_collection_round_follows_what_a_member_has(patch):
+    def linearise(self, leader):
+        self._dag.collection = max(self._dag.collection, self._dag.highest - self._roster.depth)
+        out = sorted(self._dag.unordered_history(leader), key=lambda block: block.ref)
+        for block in out:
+            self._dag.mark_ordered(block)
+        return out
+
+    patch.setattr(Linearizer, "linearise", linearise)
+
+
+@mutation("rests on a block", 10)
+def a_history_is_ordered_by_digest(patch):
+    right = Linearizer.linearise
+    patch.setattr(
+        Linearizer, "linearise", lambda self, leader: sorted(right(self, leader), key=lambda block: block.digest)
+    )
+
+
+@mutation("logs differ", 0)
+def a_history_is_ordered_as_it_came(patch):
+    def linearise(self, leader):
+        self._dag.collection = max(self._dag.collection, leader.round - self._roster.depth)
+        held = {block.digest for block in self._dag.unordered_history(leader)}
+        out = [block for block in self._dag.blocks() if block.digest in held]
+        for block in out:
+            self._dag.mark_ordered(block)
+        return out
+
+    patch.setattr(Linearizer, "linearise", linearise)
+
+
+@mutation("number", 0)
+def copies_are_counted_again(patch):
+    carried = Outbox.carried
+
+    def repeat(self, block):
+        waiting = dict(self._waiting)
+        carried(self, block)
+        if block.round % 2:
+            self._waiting.update(waiting)
+
+    patch.setattr(Outbox, "carried", repeat)
+    patch.setattr(linearizer._Numbers, "has", lambda self, number: False)
+
+
+# ---------------------------------------------------------------------------------------------------------- acceptance
+
+
+@mutation("logs differ", 0)
+def a_block_is_accepted_without_its_ancestors(patch):
+    def offer(self, block, source):
+        if block.round >= self._dag.collection and self._room(block):
+            yield block
+
+    patch.setattr(BlockManager, "offer", offer)
+
+
+@mutation("not ordered", 54)
+def only_the_first_of_two_twins_is_accepted(patch):
+    patch.setattr(BlockManager, "_room", lambda self, block: not self._dag.slot(block.round, block.author))
+    patch.setattr(BlockManager, "_warranted", lambda self, block, seen: False)
+
+
+# -------------------------------------------------------------------------------------------------------- block making
+
+
+@mutation("leaves out one", 2)
+def blocks_that_no_parent_covers_are_left_out(patch):
+    patch.setattr(Proposer, "weak", lambda self, round_, parents: [])
+
+
+@mutation("leaves out one", 0)
+def a_block_refers_to_a_quorum_and_no_more(patch):
+    right = Proposer.parents
+
+    def parents(self, round_):
+        own, *others = right(self, round_)
+        return [own, *others[: self._roster.q - (own.round == round_ - 1)]]
+
+    patch.setattr(Proposer, "parents", parents)
+    patch.setattr(proposer, "WEAK_PER_MEMBER", 0)
+
+
+@mutation("does not sync", 0)
+def own_blocks_are_not_synced(patch):
+    right = GroupCore._effects
+
+    def effects(self):
+        return [replace(e, sync=False) if isinstance(e, Append) and e.table == "block" else e for e in right(self)]
+
+    patch.setattr(GroupCore, "_effects", effects)
+
+
+@mutation("before it is on disk", 0)
+def a_block_is_sent_before_it_is_written(patch):
+    right = GroupCore._effects
+    patch.setattr(
+        GroupCore, "_effects", lambda self: sorted(right(self), key=lambda effect: isinstance(effect, Append))
+    )
+
+
+@mutation("signed two blocks", 2)
+def a_restarted_member_forgets_which_rounds_it_signed(patch):
+    right = GroupCore.restore
+
+    def restore(self, records, now):
+        effects = right(self, records, now)
+        self._proposer.newest = None
+        return effects
+
+    patch.setattr(GroupCore, "restore", restore)
+
+
+@mutation("nothing to decide", 2)
+def a_member_that_hears_anything_makes_a_block(patch):
+    right = Proposer.causes
+    patch.setattr(Proposer, "causes", lambda self, round_: right(self, round_) or [self._me])
+
+
+@mutation("nothing to decide", 0)
+def filling_up_begins_a_new_round(patch):
+    right = Proposer.causes
+    patch.setattr(Proposer, "causes", lambda self, round_: right(self, round_ - 1))
+
+
+# ---------------------------------------------------------------------------------------------------------- conviction
+
+
+@mutation("found no Equivocation", 4)
+def twins_of_one_round_are_not_compared(patch):
+    patch.setattr(Watch, "accepted", lambda self, block: [])
+
+
+@mutation("found no Equivocation", 121)
+def blocks_on_one_predecessor_are_not_compared(patch):
+    right = Watch.accepted
+
+    def accepted(self, block):
+        self._predecessors.clear()
+        return right(self, block)
+
+    patch.setattr(Watch, "accepted", accepted)
+
+
+@mutation("found no ConflictingSubmissions", 18)
+def two_submissions_under_one_number_are_let_pass(patch):
+    patch.setattr(Watch, "conflict", lambda self, found: [])
+
+
+@mutation("found no InvalidBlock", 46)
+def signed_invalid_blocks_are_let_pass(patch):
+    patch.setattr(Watch, "invalid", lambda self, block: [])
+
+
+@mutation("convicts honest", 0)
+def neighbouring_rounds_are_taken_for_one(patch):
+    right = Watch.accepted
+
+    def accepted(self, block):
+        before = self._slots.get((block.author, block.round - 1))
+        if before is not None:
+            self._slots.setdefault((block.author, block.round), before)
+        return right(self, block)
+
+    patch.setattr(Watch, "accepted", accepted)
+
+
+@mutation("does not hold for others", 46)
+def a_damaged_copy_convicts_its_author(patch):
+    def strict(block, roster, scheme):
+        return Standing.VALID if judge(block, roster, scheme) is Standing.VALID else Standing.INVALID
+
+    patch.setattr(core, "judge", strict)
+
+
+# -------------------------------------------------------------------------------------------------------------- memory
+
+
+@mutation("parked blocks", 327)
+def parking_has_no_bound(patch):
+    made = BlockManager.__init__
+
+    def init(self, *arguments):
+        made(self, *arguments)
+        self._per_author = self._lacks_max = 10**9
+
+    patch.setattr(BlockManager, "__init__", init)
+
+
+@mutation("rounds where", 14)
+def no_checkpoint_is_ever_certified(patch):
+    patch.setattr(Certifier, "certified", lambda self: None)
+
+
+@mutation("verdicts", 154)
+def verdicts_are_never_forgotten(patch):
+    right = Committer._prune
+
+    def prune(self, round_):
+        verdicts = dict(self._verdicts)
+        right(self, round_)
+        self._verdicts = verdicts
+
+    patch.setattr(Committer, "_prune", prune)
+
+
+@mutation("uncovered blocks", 556)
+def links_to_what_was_let_go_are_kept_in_mind(patch):
+    def collected(self):
+        for digest in [key for key, block in self._speaking.items() if block.round < self._dag.collection]:
+            self._silence(digest)
+
+    patch.setattr(Proposer, "collected", collected)
+
+
+# ------------------------------------------------------------------------------------------------------------ liveness
+
+
+@mutation("not ordered", 159)
+def what_was_collected_is_not_proposed_again(patch):
+    patch.setattr(Outbox, "collected", lambda self, collection: None)
+
+
+@mutation("not ordered", 0)
+def nobody_asks_for_what_it_lacks(patch):
+    patch.setattr(Pulls, "missing", lambda self, found, now: [])
+    patch.setattr(Synchronizer, "_want", lambda self, now: [])
+
+
+@mutation("not ordered", 638)
+def a_certified_checkpoint_is_served_to_nobody(patch):
+    right = Synchronizer.serve_want
+    patch.setattr(
+        Synchronizer, "serve_want", lambda self, place, want, snapshot, now: right(self, place, want, None, now)
+    )
+
+
+@mutation("rounds after it was said", 14)
+def leaders_are_committed_long_after_they_could_be(patch):
+    right = Committer.direct
+
+    def direct(self, slot):
+        return right(self, slot) if self._dag.highest >= slot[0] + 50 else UNDECIDED
+
+    patch.setattr(Committer, "direct", direct)
+
+
+@mutation("nothing to decide", 0)
+def what_is_out_still_keeps_the_group_awake(patch):
+    patch.setattr(Proposer, "ordered", lambda self, block: None)
+
+
+def main() -> int:
+    """Play seeds with one rule broken, and print those that show it, each with how many events it took."""
+    name, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    broken = next(each for each in MUTATIONS if each.name == name)
+    with pytest.MonkeyPatch.context() as patch:
+        broken.apply(patch)
+        for seed in range(first, last):
+            outcome = run_seed(seed)
+            if outcome.violation is not None and broken.breaks in outcome.violation:
+                print(outcome, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
