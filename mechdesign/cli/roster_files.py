@@ -48,6 +48,8 @@ class KeyRecord(File):
     def _signed(self) -> Self:
         member = MemberId(self.key)
         message = _record_message(self.name, self.curve, self.sealing, self.possession, self.address)
+        if not Ed25519().valid_key(member):
+            raise ValueError(f"the key of {self.name!r} is no good point: it can be no member")
         if not Ed25519().verify(member, message, self.signature):
             raise ValueError(
                 f"the record of {self.name!r} is not signed by its key: it was altered after keygen wrote it"

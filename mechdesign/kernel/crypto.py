@@ -31,6 +31,10 @@ _SMALL_ORDER_Y = frozenset({0, 1, _P - 1, _Y8, _P - _Y8})
 class SignatureScheme(Protocol):
     """How signatures are checked."""
 
+    def valid_key(self, key: bytes) -> bool:
+        """Whether a key may stand in a roster; never raises."""
+        ...
+
     def verify(self, key: MemberId, message: bytes, signature: bytes) -> bool:
         """Whether ``signature`` is the member's over ``message``; never raises."""
         ...
@@ -98,6 +102,10 @@ class KeyedHash:
         def sign(self, message: bytes) -> bytes:
             """64 bytes that :meth:`KeyedHash.verify` accepts."""
             return hmac.digest(self._public, message, hashlib.sha512)
+
+    def valid_key(self, key: bytes) -> bool:
+        """Any key of the right length will do."""
+        return len(key) == KEY_BYTES
 
     def verify(self, key: MemberId, message: bytes, signature: bytes) -> bool:
         """Whether the signature is what the stand-in makes."""

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from mechdesign.group.roster import Member, Roster
 from mechdesign.group.views.invitation import Invitation, sign_join
+from mechdesign.kernel.crypto import Ed25519
 from mechdesign.kernel.errors import ConfigError, LocalProtocolError
 from mechdesign.kernel.identity import Identity
 from mechdesign.transport.face import PeerAddress, Transport
@@ -68,9 +69,11 @@ class Acquaintances:
             Our index in roster order and our signature.
 
         Raises:
-            ConfigError: its link key is another member's.
+            ConfigError: its link key is another member's, or its own key no good point.
             LocalProtocolError: we are not in the roster.
         """
+        if not Ed25519().valid_key(joiner.id):
+            raise ConfigError(f"the key of {joiner.name!r} is no good point: it can be no member")
         place = roster.place(self._identity.public)
         if place is None:
             raise LocalProtocolError("this member is not in the group: not yet, or not any more")

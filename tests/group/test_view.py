@@ -189,3 +189,16 @@ def test_requests_have_keys_of_their_own_and_kinds_that_nobody_else_uses():
     assert broadcast_of(Ready(b"x")).key == broadcast_of(Ready(b"y")).key
     assert not is_reserved(240)
     assert not is_view_key(b"a word")
+
+
+def test_a_joiner_whose_key_is_no_good_point_is_not_taken_in_whoever_signed_for_it():
+    class Picky(KeyedHash):
+        def valid_key(self, key):
+            return key != line(7).id
+
+    join = invite(FOUR, 7, range(3)).join
+    for scheme, names in ((SCHEME, 5), (Picky(), 4)):
+        tale = Tale()
+        tale.view = View(FOUR, scheme, convicts)
+        tale.tell(0, join)
+        assert len(tale.names) == names

@@ -275,6 +275,7 @@ def valid_enrolment(
     line, terms = enrolment.line, announcement.terms
     return (
         enrolment.announcement == announcement.id
+        and scheme.valid_key(line.id)
         and terms.admission.admits(line.id, enrolment.invitation, announcement.convener, terms.group, scheme)
         and scheme.verify(line.id, enrolment.signed, enrolment.signature)
         and holds_key(scheme, line.id, line.sealing, enrolment.possession)

@@ -139,8 +139,10 @@ def parse_presence(data: bytes) -> Presence | None:
 def holds(record: Presence, scheme: SignatureScheme, holds_key: KeyCheck) -> bool:
     """Whether a record is signed by its member, and its sealing key is the member's."""
     line = record.line
-    return scheme.verify(line.id, record.signed, record.signature) and holds_key(
-        scheme, line.id, line.sealing, record.possession
+    return (
+        scheme.valid_key(line.id)
+        and scheme.verify(line.id, record.signed, record.signature)
+        and holds_key(scheme, line.id, line.sealing, record.possession)
     )
 
 

@@ -171,7 +171,9 @@ class View:
 
     def _with(self, data: bytes) -> tuple[Member, ...] | None:
         join = _parse_join(data)
-        if join is None or not signed_by_quorum(join.member, join.signatures, self._roster, self._scheme):
+        if join is None or not self._scheme.valid_key(join.member.id):
+            return None
+        if not signed_by_quorum(join.member, join.signatures, self._roster, self._scheme):
             return None
         members = (*self.members, join.member)
         try:
