@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from mechdesign.cli.instead import instead
 from mechdesign.decision.messages import Proposed
+from mechdesign.mechanisms.alternatives import alternatives_of_answers
 from mechdesign.mechanisms.computation import AnyMechanism, Computation
 from mechdesign.mechanisms.session import lookup_with, recomputation
 
@@ -28,6 +30,19 @@ class Auditor:
         """
         self._last = self._recompute(proposed)
         return self._last
+
+    def ties(self, coins: Sequence[bytes]) -> list[str]:
+        """The ties of the last computation and what else could have come out, as lines; none where nothing was tied.
+
+        Args:
+            coins: that fell in the session, as an audit returns them.
+        """
+        last = self._last
+        if last is None or last.result is None or last.context is None or not last.result.ties:
+            return []
+        found = alternatives_of_answers(last.mechanism, last.context, last.reports, coins)
+        others = instead(last.result, last.context.players, found, "")
+        return [*(f"tie: {tie}" for tie in last.result.ties), *(f"instead: {line}" for line in others)]
 
     @property
     def sentence(self) -> str:

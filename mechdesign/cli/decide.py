@@ -6,15 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from mechdesign.mechanisms.alternatives import Alternatives
     from mechdesign.mechanisms.inputs import Decided
-    from mechdesign.mechanisms.ties import Tie
 
 __all__ = ["decide"]
 
 _KEYS = ("mechanism", "outcome", "transfers", "accounts", "ties", "why")
-_NAMES_MAX = 6
-"""So many of the tied are named in a line."""
 
 
 def decide(
@@ -76,6 +72,7 @@ def decide(
 
 
 def _show(decided: "Decided", orders: int, *, explain: bool) -> None:
+    from mechdesign.cli.instead import instead
     from mechdesign.cli.output import Table, exact, say, show
 
     result = decided.result
@@ -84,7 +81,8 @@ def _show(decided: "Decided", orders: int, *, explain: bool) -> None:
     for tie in result.ties:
         say(f"tie      {tie}")
     if orders:  # computed only now, so that nobody waits for the outcome itself
-        for line in _instead(decided, decided.alternatives(orders)):
+        others = decided.alternatives(orders)
+        for line in instead(decided.result, decided.context.players, others, " (--orders)"):
             say(f"instead  {line}")
     if explain:
         for reason in result.why:
@@ -105,26 +103,3 @@ def _show(decided: "Decided", orders: int, *, explain: bool) -> None:
         say()
         flows = [[flow.payer, flow.payee, exact(flow.amount), flow.reason] for flow in result.flows]
         show(Table(["payer", "payee", ">amount", "for"], flows))
-
-
-def _instead(decided: "Decided", alternatives: "Alternatives[Any]") -> list[str]:
-    """A line for each result that ties broken otherwise would have given, and what these lines leave open."""
-    from mechdesign.cli.output import exact
-
-    actual = decided.result.transfers(decided.context.players)
-    lines = []
-    for other in alternatives.others:
-        text = str(other.result.outcome)
-        if text == str(decided.result.outcome):  # what differs is who pays what
-            moved = other.result.transfers(decided.context.players)
-            changed = [f"{one} {exact(net)}" for one, net in moved.items() if net != actual[one]]
-            text += f", transfers {', '.join(changed)}"
-        lines.append(f"{text} ({'; '.join(map(_broken, other.ties))})")
-    if not alternatives.complete:
-        return [*lines, "and perhaps more: there are more ways to break the ties than were computed (--orders)"]
-    return lines or ["nothing else: every way to break the tie gives this result"]
-
-
-def _broken(tie: "Tie") -> str:
-    shown = [*tie.order[:_NAMES_MAX], *(["…"] if len(tie.order) > _NAMES_MAX else [])]
-    return f"{tie.about}: {' before '.join(shown)}"

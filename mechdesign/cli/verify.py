@@ -34,7 +34,10 @@ def verify(
         list[str] | None, typer.Option(help="A further mechanism, as package.module:Class or file.py:Class.")
     ] = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Say also what was checked, and what a file cannot show.")
+        bool,
+        typer.Option(
+            "--explain", help="Say also what was checked, what a file cannot show, and what ties could have given."
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as one JSON object.")] = False,
 ) -> None:
@@ -55,7 +58,7 @@ def verify(
             begin = source.read(_CHUNK_BYTES)
             if _is_transcript(begin):
                 chunks = _progress(chain([begin], iter(lambda: source.read(_CHUNK_BYTES), b"")), size)
-                found = verify_transcript_file(chunks, known, tuple(load or ()))
+                found = verify_transcript_file(chunks, known, tuple(load or ()), explain=explain)
             else:
                 found = verify_evidence_file(begin + source.read(EVIDENCE_BYTES_MAX), known)
     except VerificationError as error:
@@ -129,9 +132,9 @@ def _is_transcript(data: bytes) -> bool:
 
 
 def verify_transcript_file(
-    data: bytes | Iterable[bytes], roster: "Roster | None", load: tuple[str, ...] = ()
+    data: bytes | Iterable[bytes], roster: "Roster | None", load: tuple[str, ...] = (), *, explain: bool = False
 ) -> Verified:
-    """Check a transcript, whole or in chunks.
+    """Check a transcript, whole or in chunks; ``explain``: also compute what else ties could have given.
 
     Raises:
         VerificationError: naming the check that fails and whose signature is on it.
@@ -155,6 +158,7 @@ def verify_transcript_file(
         # Each entry is signed by its sender, but there is no outcome that a quorum could have signed with the list.
         line = f"{kind}: {_mechanism(report)} {sentence}; that no entry is left out nobody signs, {where}"
     names = report.roster.name
+    ties = auditor.ties(report.coins) if explain and not report.aborted else []
     return Verified(
         line,
         {
@@ -163,6 +167,7 @@ def verify_transcript_file(
             "entries": report.entries,
             "checked": list(_checked(report)),
             "not_shown": list(_not_shown(report)),
+            **({"ties": ties} if explain else {}),
             "fingerprint": report.fingerprint,
             "group": report.roster.group,
             "session": report.session,
@@ -186,7 +191,8 @@ def verify_transcript_file(
             ],
         },
         tuple(f"checked: {each}" for each in _checked(report))
-        + tuple(f"not shown: {each}" for each in _not_shown(report)),
+        + tuple(f"not shown: {each}" for each in _not_shown(report))
+        + tuple(ties),
     )
 
 

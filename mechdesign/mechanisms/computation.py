@@ -77,6 +77,11 @@ class Computation:
         self._ids: dict[str, MemberId] = {}
         self._run: Run[Any] | None = None
 
+    @property
+    def context(self) -> Context | None:
+        """Roster, currency and tie rule of the run, once it has begun."""
+        return None if self._run is None else self._run.context
+
     def enrolled(self, event: Enrolled) -> Request | Toss | Attest:
         """Start the run with the players that enrolled."""
         self._ids = {name: member for member, name in event.players}

@@ -8,6 +8,7 @@ from mechdesign.cli.roster_files import render_roster
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.identity import fingerprint
 from mechdesign.mechanisms import registry
+from mechdesign.mechanisms.ties import TieRule
 from mechdesign.settlement import Settlement, settle_sync
 from tests.cli.command_line import ROOT, run
 
@@ -164,3 +165,25 @@ def test_a_file_longer_than_any_other_kind_is_read_all_the_same(tmp_path: Path, 
     ran = run("verify", path)
     assert ran.code == 1
     assert "bytes follow behind the end" in ran.out
+
+
+@pytest.mark.parametrize("rule", [TieRule("lexicographic"), TieRule("by_coin"), TieRule("given", ("carol",))], ids=str)
+def test_it_says_how_a_tie_was_broken_and_what_else_could_have_come_out(rule: TieRule, tmp_path: Path) -> None:
+    auction = registry.load("auction.second-price").from_parameters({})
+    values = {"alice": 18, "bob": 24, "carol": 24, "dave": 15}
+    settled = settle_sync(auction, values, ties=rule)
+    path = tmp_path / "tied.transcript"
+    path.write_bytes(settled.transcript)
+    told = run("verify", path, "--explain").out.splitlines()
+    winner = str(settled.outcome).split()[0]
+    other = {"bob": "carol", "carol": "bob"}[winner]
+    (tie,) = (line for line in told if line.startswith("tie: "))
+    assert winner in tie
+    instead = next(line for line in told if line.startswith("instead: "))
+    assert instead.startswith(f"instead: {other} wins, pays 24")
+    assert run("verify", path, "--explain", "--json").json["ties"] == [tie, *told[told.index(tie) + 1 :]]
+    assert "ties" not in run("verify", path, "--json").json
+
+
+def test_without_a_tie_it_tells_of_none(transcript: Path) -> None:
+    assert not [line for line in run("verify", transcript, "--explain").out.splitlines() if line.startswith("tie")]
