@@ -13,7 +13,7 @@ TOOLS := $(wildcard tools)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo test lint types layers pytest incentives simulate views explore boundaries phases network bench oracles endurance format clean
+.PHONY: help env demo test lint types layers pytest incentives simulate views explore boundaries phases transcripts network bench oracles endurance format clean
 
 help: ## show this list
 	@echo 'usage: make TARGET [ARGS="..."] [JOBS=2] [PYTHON=python3]'
@@ -55,14 +55,18 @@ simulate: $(STAMP) ## SEEDS=20000 simulated groups under attack, on JOBS process
 views: $(STAMP) ## SEEDS=3000 simulated groups whose members come and go
 	$(BIN)/python -m mechdesign.testing.view_runs 0 $(or $(SEEDS),3000)
 
-explore: $(STAMP) ## all small schedules of the order, with their counts (an hour)
+explore: $(STAMP) ## all small schedules of the order, with their counts
 	$(BIN)/python -m mechdesign.testing.exploration --long --jobs $(JOBS)
 
-boundaries: $(STAMP) ## a member crashes before each of its effects, in sessions under every seal (ten minutes)
-	$(BIN)/python -m mechdesign.testing.boundaries
+boundaries: $(STAMP) ## a member crashes before each of its effects, in sessions and in changes of the members
+	$(BIN)/python -m mechdesign.testing.boundaries --jobs $(JOBS)
+	$(BIN)/python -m tests.group.test_view_crashes --jobs $(JOBS)
 
 phases: $(STAMP) ## all interleavings of a session's phases, with their counts (ten minutes)
-	$(BIN)/python -m mechdesign.testing.phase_model --long
+	$(BIN)/python -m mechdesign.testing.phase_model --long --jobs $(JOBS)
+
+transcripts: $(STAMP) ## the second verifier on every transcript that the tests of sessions produce
+	$(BIN)/pytest -q -n $(JOBS) -p tests.tools.every_transcript tests/decision tests/mechanisms tests/simulation tests/security tests/cli
 
 network: $(STAMP) ## processes over sockets: a ring of sixteen, and twenty kills in a minute of load
 	KILLS=20 KILL_SECONDS=60 $(BIN)/pytest -q -s tests/network

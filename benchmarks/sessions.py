@@ -25,16 +25,15 @@ from types import ModuleType
 from typing import Any
 
 from mechdesign.cli.auditing import Auditor
-from mechdesign.decision import dealt, vault, voice
-from mechdesign.decision.sealing import dealing
+from mechdesign.decision import vault, voice
+from mechdesign.decision.sealing.threshold import verify_dealing
+from mechdesign.decision.setting import Check
 from mechdesign.decision.transcript import audit
 from mechdesign.kernel.crypto import Ed25519
 from mechdesign.kernel.identity import Identity
 from mechdesign.mechanisms.auction.second_price import SecondPrice
 from mechdesign.mechanisms.events import ProposeSession, Settled
 from mechdesign.player import truthful
-from mechdesign.stack import Stack
-from mechdesign.testing import stacks
 from mechdesign.testing.stacks import StackCluster, phases
 
 SIZES = (4, 10, 16, 32)
@@ -70,12 +69,11 @@ class Stopwatch:
                 setattr(owner, name, self.around(part, getattr(owner, name)))
 
 
-def measure(n: int, watch: Stopwatch) -> None:
+def measure(n: int, watch: Stopwatch, check: Check) -> None:
     """Print the row of one size."""
-    stacks.NAMES = tuple(f"member-{place}" for place in range(n))  # type: ignore[assignment]  # there are more
     watch.spent.clear()
     strategies = [truthful(Fraction(10 + place)) for place in range(n)]
-    cluster = StackCluster(strategies, n, real=True)
+    cluster = StackCluster(strategies, n, real=True, check=check)
     cluster.start()
     cluster.propose(0, ProposeSession(mechanism=SecondPrice(), **phases(60_000)))
     begin, wall = time.process_time(), time.monotonic()
@@ -106,12 +104,7 @@ def main() -> None:
     watch.watch(vault, "sealing", "verify_share", "combine", "coin")
     watch.watch(Ed25519, "signatures", "verify")
     watch.watch(Identity, "signatures", "sign")
-    checked = watch.around("check", dealing.verify_dealing)
-    for module in (dealt, vault, stacks):
-        if hasattr(module, "verify_dealing"):
-            module.verify_dealing = checked  # type: ignore[attr-defined]
-    build: Callable[..., Stack] = Stack.build
-    Stack.build = lambda *given, **options: build(*given, **{"check": checked, **options})  # type: ignore[method-assign]
+    check = watch.around("check", verify_dealing)
     print("milliseconds of CPU a member; wall and virtual in seconds; verify in milliseconds\n")
     heads = ("cpu", "sealing", "signatures", "ahead")
     print(
@@ -120,7 +113,7 @@ def main() -> None:
         + f"{'wall':>10}{'virtual':>10}{'transcript':>12}{'verify':>10}"
     )
     for n in [int(word) for word in sys.argv[1:]] or SIZES:
-        measure(n, watch)
+        measure(n, watch, check)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from mechdesign.cli.output import Table, show
 from mechdesign.group.roster import FaultModel
 from mechdesign.kernel.machine import SECOND
 from mechdesign.testing.cluster import Cluster
+from mechdesign.testing.equivocators import LiarKind
 
 TROUBLES = ("none", "slow member", "crashed member", "splitting liar", "lossy links")
 _SLICE_S = 0.001
@@ -22,8 +23,8 @@ _SLICE_S = 0.001
 def measure(n: int, slots: int, trouble: str, messages: int, seed: int) -> tuple[list[float], float, float]:
     """Latencies in milliseconds, blocks for each message, and processor time for each message in milliseconds."""
     b = FaultModel.BYZANTINE.liars(n)
-    liars = {n - 1: "split"} if trouble == "splitting liar" else {}
-    cluster = Cluster(n, FaultModel.BYZANTINE, seed, liars=liars, slots=slots, twins=10**6)  # type: ignore[arg-type]
+    liars: dict[int, LiarKind] = {n - 1: "split"} if trouble == "splitting liar" else {}
+    cluster = Cluster(n, FaultModel.BYZANTINE, seed, liars=liars, slots=slots, twins=10**6)
     assert b >= 1
     if trouble == "slow member":
         cluster.simulator.network.slowness_us[n - 1] = 20_000

@@ -10,6 +10,9 @@ Three rules.
 3. *Sessions stay in their epoch.* When the members change, the two upper cores are made anew for the next epoch, from
    the state that the old ones left. A session that is proposed while the change is under way is refused by all alike,
    and the party is told.
+4. *Nobody is refused who cannot ask again.* What the upper cores have to say while too much of our own waits to be
+   ordered is held back, and handed down in its order as soon as there is room. It is in no journal, and need not be:
+   the cores say it again when the log is replayed. What a party asks for meanwhile is refused, but for its reports.
 
 The order of layers is kept with a list of what is still to be looked at instead of recursion: a single member, who
 needs nobody else, can run a session of a thousand asks within one call.
@@ -28,7 +31,7 @@ from mechdesign.decision.sealing.threshold import EncryptionKey, verify_dealing
 from mechdesign.decision.setting import Check
 from mechdesign.decision.suspicion import Delay
 from mechdesign.group.group import Group
-from mechdesign.group.layer import GroupLayer
+from mechdesign.group.layer import GroupLayer, MulticastEvent
 from mechdesign.group.messages import (
     Append,
     Broadcast,
@@ -37,6 +40,7 @@ from mechdesign.group.messages import (
     Delivered,
     EvidenceFound,
     Exclude,
+    Expel,
     Join,
     Leave,
     Ready,
@@ -44,17 +48,20 @@ from mechdesign.group.messages import (
     ViewChanging,
 )
 from mechdesign.group.multicast.multicast import Means
+from mechdesign.group.outbox import check_room
 from mechdesign.group.roster import Roster
 from mechdesign.group.status import GroupStatus
+from mechdesign.group.topology import Located
 from mechdesign.group.views.invitation import Invitation
 from mechdesign.kernel.config import GroupConfig
 from mechdesign.kernel.crypto import MemberId, SignatureScheme, Signer
-from mechdesign.kernel.errors import LocalProtocolError
+from mechdesign.kernel.errors import CongestionError, LocalProtocolError
 from mechdesign.kernel.machine import Entropy, Instant, Machine
 from mechdesign.mechanisms.events import (
     Asked,
     ProposalRefused,
     Removed,
+    Report,
     SessionMissed,
     UserEvent,
     UserRequest,
@@ -65,8 +72,8 @@ from mechdesign.transport.messages import LinkEvent, Send
 
 __all__ = ["Outside", "Renew", "Stack", "StackEffect", "StackMachine", "StackRequest", "StackStatus"]
 
-StackEffect: TypeAlias = Append | Compact | Send | UserEvent
-"""What a stack asks of its driver: write a record, send a frame, tell the party."""
+StackEffect: TypeAlias = Append | Compact | Send | UserEvent | Located
+"""What a stack asks of its driver: write a record, send a frame, tell the party, know where a member listens."""
 
 StackRequest: TypeAlias = UserRequest | Change
 """What a stack takes from above: requests of the party, and changes of the members."""
@@ -79,7 +86,7 @@ Renew: TypeAlias = Callable[[Roster, bytes], tuple[DecisionCore, SessionCore]]
 
 _DECISION_EVENTS = get_args(DecisionEvent)
 _DECISION_REQUESTS = get_args(DecisionRequest)
-_USER_EVENTS = get_args(UserEvent)
+_TOLD = (*get_args(UserEvent), Located)
 _TOO_LATE = "the members changed before it was ordered: propose it again"
 
 
@@ -93,6 +100,7 @@ class StackStatus:
         hindrance: what keeps this member from a change of the view that was ordered, or empty.
         convicts: members that were convicted in this epoch or an earlier one, with their offences.
         suspicions: how much each member has made this one wait, by its own clock; a hint and never evidence.
+        held: what our sessions have to say and is held back, since too much of our own waits to be ordered.
     """
 
     group: GroupStatus
@@ -100,6 +108,7 @@ class StackStatus:
     hindrance: str = ""
     convicts: tuple[tuple[MemberId, str], ...] = ()
     suspicions: tuple[Delay, ...] = ()
+    held: int = 0
 
 
 class Outside:
@@ -184,6 +193,8 @@ class Stack:
         self._restoring = False
         # Proposals of our own that are not ordered yet.
         self._proposed: dict[bytes, None] = {}
+        # What the group has no room for, by what names the act: the cores say a thing more than once.
+        self._held: dict[object, Broadcast | Exclude | Expel] = {}
 
     @classmethod
     def build(
@@ -199,6 +210,7 @@ class Stack:
         policy: Policy | None = None,
         check: Check = verify_dealing,
         means: Means | None = None,
+        address: str = "",
     ) -> "Stack":
         """The cores of one member, before :meth:`restore`; see those for the arguments.
 
@@ -213,12 +225,14 @@ class Stack:
             policy: what it enrols in.
             check: how dealings are checked.
             means: for messages to some members; one without them relays none.
+            address: where it listens, for members to know that came in later; empty where nobody can dial it.
 
         Raises:
-            LocalProtocolError: the roster has no such member, or another sealing key of it.
+            LocalProtocolError: the roster has no such member, or another sealing key of it, or a limit is too low.
             VerificationError: the invitation does not hold.
         """
         me, sealing = signer.public, EncryptionKey(sealing_seed)
+        check_room(start if isinstance(start, Roster) else start.roster, config.pending_bytes_max)
 
         def renew(roster: Roster, state: bytes) -> tuple[DecisionCore, SessionCore]:
             members = tuple((member.id, member.name) for member in roster.members)
@@ -226,7 +240,7 @@ class Stack:
             return decision, SessionCore(me, members, entropy, lookup=lookup, policy=policy)
 
         order = Group(start, signer, scheme, config, convicts=lambda data, roster: convict_of(data, roster, scheme))
-        group = GroupLayer(order, signer, scheme, config, means)
+        group = GroupLayer(order, signer, scheme, config, means, address=address)
         if isinstance(start, Invitation):
             return cls(group.roster, signer, group, Outside(), Outside(), renew)
         decision, session = renew(start, b"")
@@ -242,10 +256,13 @@ class Stack:
         """Take a request of the party (propose a session, or report), or a change of the members.
 
         Raises:
+            CongestionError: too much of our own waits to be ordered; a report is taken all the same.
             LocalProtocolError: the request breaks the contract, such as a report that is not of its type.
         """
-        if isinstance(request, Join | Leave | Exclude):
+        if isinstance(request, Join | Leave | Exclude | Expel):
             return self._route(self.group.submit(request, now), now)
+        if self._held and not isinstance(request, Report):
+            raise CongestionError(f"{len(self._held)} submissions of ours wait to be ordered: ask again later")
         return self._route(self.session.submit(request, now), now)
 
     def receive(self, incoming: LinkEvent, now: Instant) -> Sequence[StackEffect]:
@@ -290,7 +307,7 @@ class Stack:
     def status(self) -> StackStatus:
         """What this member sees at present; local, and nothing that others agree on."""
         decision = self.decision
-        told = decision.hindrance, decision.convicts, decision.suspicions()
+        told = decision.hindrance, decision.convicts, decision.suspicions(), len(self._held)
         return StackStatus(self.group.status(), decision.status(), *told)
 
     def _route(self, effects: Iterable[object], now: Instant) -> list[StackEffect]:
@@ -315,10 +332,18 @@ class Stack:
         elif isinstance(effect, Delivered | EvidenceFound | ViewChanging):
             if isinstance(effect, Delivered):
                 self._proposed.pop(effect.submission.data, None)
+                if self._held and effect.submission.sender == self.signer.public:
+                    return [*self._hand_down(now), *self.decision.receive(effect, now)]
             return self.decision.receive(effect, now)
-        elif isinstance(effect, Broadcast | Ready | Exclude):
-            if isinstance(effect, Broadcast) and effect.kind == Kind.PROPOSE:
-                self._proposed[effect.data] = None
+        elif isinstance(effect, Broadcast) and effect.kind == Kind.PROPOSE:
+            # Never held back: its party can be told, and asks again.
+            caused = self.group.submit(effect, now)
+            self._proposed[effect.data] = None
+            return caused
+        elif isinstance(effect, Broadcast | Exclude | Expel):
+            self._held.setdefault(effect.key if isinstance(effect, Broadcast) else effect, effect)
+            return self._hand_down(now)
+        elif isinstance(effect, Ready):
             return self.group.submit(effect, now)
         elif isinstance(effect, ViewChanged):
             self._change(effect, out)
@@ -326,22 +351,34 @@ class Stack:
             return self.session.receive(effect, now)
         elif isinstance(effect, _DECISION_REQUESTS):
             return self.decision.submit(effect, now)
-        elif isinstance(effect, _USER_EVENTS):
+        elif isinstance(effect, _TOLD):
             out.append(effect)
-        else:
+        elif not isinstance(effect, get_args(MulticastEvent)):
+            # What is said to some members only is no part of a decision; anybody may say it to us at any time.
             raise TypeError(f"no layer takes a {type(effect).__name__}")
         return ()
+
+    def _hand_down(self, now: Instant) -> Sequence[object]:
+        """Hand down what was held back, oldest first, as far as there is room."""
+        caused: list[object] = []
+        while self._held:
+            name, oldest = next(iter(self._held.items()))
+            try:
+                caused += self.group.submit(oldest, now)
+            except CongestionError:
+                break
+            del self._held[name]
+        return caused
 
     def _change(self, change: ViewChanged, out: list[StackEffect]) -> None:
         """Make the upper cores anew; what the old ones kept secret is of no use any more."""
         if self._secrets and not self._restoring:
             out.append(Compact((), tuple(("secret", key) for key in self._secrets)))
             self._secrets = {}
-        for data in self._proposed:
-            terms = Proposal.parse(data)
-            if terms is not None:
-                out.append(ProposalRefused(b"", f"{terms.mechanism}/{terms.version}", _TOO_LATE))
+        parsed = [terms for terms in map(Proposal.parse, self._proposed) if terms is not None]
+        out += [ProposalRefused(b"", f"{terms.mechanism}/{terms.version}", _TOO_LATE) for terms in parsed]
         self._proposed.clear()
+        self._held.clear()
         # What is open here ended among those who saw the epoch to its end.
         out += [SessionMissed(session) for session in self.session.open_sessions]
         before, self.roster = self.group.before or self.roster, change.roster

@@ -14,6 +14,7 @@ ROWS = [
     for line in TEXT.splitlines()
     if line.startswith("| ") and not line.startswith(("| attack |", "| --- |"))
 ]
+AGAINST_MEMBERS = TEXT[: TEXT.index("## Checks on which the rows above rest")]
 NODES = sorted(set(re.findall(r"`(tests/[^`:]+\.py::[^`]+)`", TEXT)))
 
 
@@ -24,7 +25,7 @@ def defined_in(path):
 
 
 def test_there_are_at_least_as_many_attacks_as_were_promised():
-    assert len(ROWS) >= 25
+    assert sum(f"\n| {row[0]} |" in AGAINST_MEMBERS for row in ROWS) >= 25
     assert len({row[0] for row in ROWS}) == len(ROWS)
 
 

@@ -1,14 +1,24 @@
 """Whole stacks whose members come and go: sessions end with their epoch, balances go on."""
 
 from fractions import Fraction
+from functools import partial
 
 import pytest
 
 from mechdesign.group.messages import Compact, Leave
+from mechdesign.group.roster import Roster
 from mechdesign.kernel.errors import LocalProtocolError
 from mechdesign.kernel.machine import SECOND
 from mechdesign.mechanisms.auction.second_price import SecondPrice
-from mechdesign.mechanisms.events import ProposalRefused, ProposeSession, Removed, SessionMissed, ViewBegun
+from mechdesign.mechanisms.events import (
+    MemberConvicted,
+    ProposalRefused,
+    ProposeSession,
+    Removed,
+    SessionMissed,
+    ViewBegun,
+)
+from mechdesign.testing import stacks
 from mechdesign.testing.misbehaviour import misbehave
 from mechdesign.testing.stacks import NAMES, StackCluster, phases
 
@@ -105,6 +115,22 @@ def test_an_equivocator_is_excluded_where_the_session_says_so(seed):
     assert all(cluster.stack(place).roster.n == 4 for place in range(4))
     assert [view for view in cluster.views[:4] if view != [ViewBegun(1, NAMES[:4], (), ("erin",))]] == []
     cluster.propose(1, auction("threshold"))
+    assert cluster.run(2, places=range(4))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_member_is_excluded_by_a_proof_that_is_too_long_to_be_ordered(seed, monkeypatch):
+    monkeypatch.setattr(stacks, "Roster", partial(Roster, submission_bytes_max=1500))
+    proofs = {}
+    cluster = StackCluster(bidders(5), seed, cheaters={4: misbehave("wrong-outcome")})
+    cluster.simulator.watch(MemberConvicted, lambda place, event: proofs.update({place: event.evidence}))
+    cluster.start()
+    cluster.propose(0, auction(sanctions=("recompute", "exclude")))
+    assert cluster.in_epoch(1, places=range(4))
+    assert len({proofs[place] for place in range(4)}) == 1
+    assert len(proofs[0]) > cluster.roster.submission_bytes_max
+    assert [view for view in cluster.views[:4] if view != [ViewBegun(1, NAMES[:4], (), ("erin",))]] == []
+    cluster.propose(1, auction())
     assert cluster.run(2, places=range(4))
 
 

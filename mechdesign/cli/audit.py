@@ -1,9 +1,5 @@
 """``mechdesign audit``: put two histories of one group side by side, and name who signed on both sides."""
 
-import shutil
-import sqlite3
-import tempfile
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,13 +28,14 @@ def audit(
     """Compare two histories of one group; where they disagree, name the members that signed on both sides.
 
     Two quorums share at least 2q - n members, so at least so many are found, each convicted by its own signatures:
-    `mechdesign verify EVIDENCE --roster ROSTER` checks every proof. Journals are copied before they are read.
-    Exits with 0 where the histories agree and with 1 where they do not.
+    `mechdesign verify EVIDENCE --roster ROSTER` checks every proof. Of journals the ordered logs are compared too, so
+    that it shows where they part also if nothing was decided yet. Journals are copied before they are read.
+    Exits with 0 where the histories agree, with 1 where they do not, and with 2 where they are of different groups.
     """
     from mechdesign.cli.output import emit_json, say
     from mechdesign.cli.roster_files import load_roster_file
     from mechdesign.decision.histories import compare
-    from mechdesign.kernel.errors import VerificationError
+    from mechdesign.kernel.errors import ConfigError, VerificationError
 
     known = load_roster_file(roster).roster if roster is not None else None
     try:
@@ -50,6 +47,11 @@ def audit(
         say(f"does not hold: {error.check}: {error}", style="red")
         raise typer.Exit(Exit.DOES_NOT_HOLD) from error
     found = compare(mine, theirs)
+    if found.apart:
+        raise ConfigError(
+            f"there is nothing to compare: {one} is of {_whose(mine)}, {other} is of {_whose(theirs)}, "
+            "and they show no epoch in common"
+        )
     files = _write(found, out) if out is not None else {}
     if as_json:
         emit_json(_json(found, files))
@@ -57,6 +59,14 @@ def audit(
         say("\n".join(_lines(found, one.name, other.name, files)))
     if found.disagreements or found.named:
         raise typer.Exit(Exit.DOES_NOT_HOLD)
+
+
+def _whose(history: "History") -> str:
+    from mechdesign.kernel.identity import fingerprint
+
+    shown = sorted((history.rosters[digest] for digest in history.shown), key=lambda roster: roster.epoch)
+    said = [f"{roster.group!r} (epoch {roster.epoch}, {fingerprint(roster.digest)})" for roster in shown]
+    return ", ".join([*said[:1], *(["…"] if len(said) > 2 else []), *said[1:][-1:]]) or "no known epoch"
 
 
 def read_history(path: Path, *rosters: "Roster | None") -> "History":
@@ -67,15 +77,17 @@ def read_history(path: Path, *rosters: "Roster | None") -> "History":
         rosters: epochs that are known besides those that it holds.
 
     Raises:
-        ConfigError: it cannot be read.
+        ConfigError: it cannot be read, or a journal's group is not known.
         JournalError: the journal is damaged.
         VerificationError: a transcript is not signed.
     """
+    from mechdesign.cli.journal_files import is_journal, read_journal_file
     from mechdesign.decision.histories import History
     from mechdesign.kernel.crypto import Ed25519
     from mechdesign.kernel.errors import ConfigError
 
-    history = History(Ed25519())
+    scheme = Ed25519()
+    history = History(scheme)
     for roster in rosters:
         if roster is not None:
             history.add_roster(roster)
@@ -84,12 +96,12 @@ def read_history(path: Path, *rosters: "Roster | None") -> "History":
     if not files:
         raise ConfigError(f"{path}: neither a journal nor a transcript is in this folder")
     for file in files:
-        if _is_journal(file):
-            history.add_records(_records(file))
-        else:
+        if not is_journal(file):
             history.add_transcript(_whole(file))
-    if not history.rosters:
-        raise ConfigError(f"{path}: this journal does not hold the roster of its first epoch: name it with --roster")
+            continue
+        journal = read_journal_file(file)
+        history.add_records(journal.records)
+        history.add_log(journal.reading(history.rosters.get(journal.roster), scheme))
     return history
 
 
@@ -102,39 +114,6 @@ def _whole(path: Path) -> bytes:
             return file.read(TRANSCRIPT_BYTES_MAX + 1)
     except OSError as error:
         raise ConfigError(f"the transcript file {path} cannot be read: {error.strerror}") from error
-
-
-def _is_journal(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(16) == b"SQLite format 3\0"
-    except OSError:
-        return False
-
-
-def _records(path: Path) -> list[tuple[str, bytes, bytes]]:
-    """The records of a copy of a journal: nothing is locked or written where its node works."""
-    from mechdesign.group.journal import Journal
-    from mechdesign.kernel.crypto import MemberId
-    from mechdesign.kernel.errors import JournalError
-
-    with tempfile.TemporaryDirectory(prefix="mechdesign-audit-") as folder:
-        copy = Path(folder) / path.name
-        log = path.with_name(path.name + "-wal")
-        shutil.copyfile(path, copy)
-        if log.exists():
-            shutil.copyfile(log, copy.with_name(log.name))
-        try:
-            with closing(sqlite3.connect(copy)) as database:
-                head = dict(database.execute("SELECT name, value FROM head WHERE name IN ('member', 'roster')"))
-            # Looking into it has taken its log in; a journal that was not closed wants to see one all the same.
-            copy.with_name(log.name).touch()
-            with Journal(copy, MemberId(head["member"]), head["roster"]) as journal:
-                return list(journal.records())
-        except (sqlite3.Error, KeyError, JournalError) as error:
-            raise JournalError(
-                f"{path} cannot be read: {error}. Where its node is running, try again or stop it first"
-            ) from error
 
 
 def _write(found: "Comparison", folder: Path) -> dict[bytes, Path]:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from mechdesign.cli.roster_files import KeyRecord
+from mechdesign.decision.bench import exclusion
 from mechdesign.decision.policing import convict_of
-from mechdesign.group.messages import Exclude, Leave
+from mechdesign.group.messages import Leave
 from mechdesign.group.roster import Member
 from mechdesign.group.views.invitation import Invitation
 from mechdesign.kernel.crypto import Ed25519, MemberId
@@ -62,7 +63,7 @@ def change_handlers(node: Node) -> dict[str, Handler]:
         member = convict_of(evidence, node.roster, Ed25519())
         if member is None:
             raise ConfigError("the evidence proves nothing against a member of the present roster")
-        node.change(Exclude(evidence))
+        node.change(exclusion(member, evidence, node.roster))
         return {"member": node.roster.name(member), "epoch": node.roster.epoch + 1}
 
     return {"consent": consent, "admit": admit, "leave": leave, "exclude": exclude}

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from mechdesign.cli.obstacle import obstacle
 from mechdesign.cli.output import exact
-from mechdesign.cli.standing import obstacle
 from mechdesign.mechanisms.events import (
     Asked,
     BallotsCarried,
@@ -40,6 +40,7 @@ def as_record(event: UserEvent) -> dict[str, Any]:
                 "asked": list(event.asked),
                 "seal": event.seal,
                 "threshold": event.threshold,
+                "members": event.members,
                 "deposit": exact(event.deposit),
                 "sanctions": list(event.sanctions),
                 "payment_max": None if event.payment_max is None else exact(event.payment_max),
@@ -182,8 +183,9 @@ def as_sentence(record: Mapping[str, Any]) -> str | None:
             return f"{record['member']} is up at {where}, roster {record['roster']} ({record['members']} members)"
         case "proposed":
             why = f" ({record['reason']})" if record["reason"] else ""
-            opens = f" (any {record['threshold']} members open)" if record["seal"] == "threshold" else ""
-            what = f"{record['mechanism']}, seal {record['seal']}{opens}"
+            shut = record["members"] - record["threshold"] + 1
+            opens = f" (any {record['threshold']} of {record['members']} members open, {shut} absent keep shut)"
+            what = f"{record['mechanism']}, seal {record['seal']}{opens if record['seal'] == 'threshold' else ''}"
             return f"{session} proposed by {record['proposer']}: {what}; {record['answer']}{why}"
         case "asked":
             return f"{session} asks {record['player']} (ask {record['step']})"

@@ -1,4 +1,4 @@
-"""``mechdesign ledger``: what a group's sessions moved, recomputed from their transcripts, for other programs."""
+"""``mechdesign ledger``: what a group's sessions moved, computed again from transcripts and journals."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -10,10 +10,8 @@ from mechdesign.cli.exits import Exit
 
 if TYPE_CHECKING:
     from mechdesign.cli.journals import Transaction
-    from mechdesign.decision.transcript import AuditReport
-    from mechdesign.group.roster import Roster
 
-__all__ = ["balances", "confirm", "export", "ledger", "transactions_of"]
+__all__ = ["balances", "confirm", "export", "ledger"]
 
 ledger = typer.Typer(
     name="ledger",
@@ -22,7 +20,8 @@ ledger = typer.Typer(
 )
 
 _Paths = Annotated[
-    list[Path], typer.Argument(metavar="PATH...", help="Transcripts, or folders of them such as a node's data folder.")
+    list[Path],
+    typer.Argument(metavar="PATH...", help="Transcripts, journals, or folders of them such as a node's data folder."),
 ]
 _Roster = Annotated[
     Path | None, typer.Option(help="The roster that the members should have: without it only consistency is shown.")
@@ -43,10 +42,10 @@ def export(
     roster: _Roster = None,
     load: _Load = None,
 ) -> None:
-    """Write the ledger that follows from transcripts; each of them is verified first, as ``verify`` does.
+    """Write the ledger that follows from transcripts and journals; each session is verified, as ``verify`` does.
 
-    Every session is one transaction, in log order. What a custodian received is in it; what it paid out stands in its
-    own records.
+    Every session is one transaction, in log order. What a custodian received is in it; its pay-outs stand in journals
+    only, as do the balances that an epoch began with. A journal is copied before it is read: its node may run.
     """
     from mechdesign.cli.journals import FORMATS, Format, render
     from mechdesign.kernel.errors import ConfigError
@@ -101,6 +100,7 @@ def confirm(
 def _read(paths: list[Path], roster: Path | None, load: list[str] | None) -> "list[Transaction]":
     from mechdesign.cli.output import say
     from mechdesign.cli.roster_files import load_roster_file
+    from mechdesign.cli.transactions import transactions_of
     from mechdesign.kernel.errors import VerificationError
 
     known = load_roster_file(roster).roster if roster is not None else None
@@ -109,62 +109,3 @@ def _read(paths: list[Path], roster: Path | None, load: list[str] | None) -> "li
     except VerificationError as error:
         say(f"does not hold: {error.check}: {error}", style="red")
         raise typer.Exit(Exit.DOES_NOT_HOLD) from error
-
-
-def transactions_of(
-    paths: list[Path], roster: "Roster | None" = None, load: tuple[str, ...] = ()
-) -> "list[Transaction]":
-    """The transactions of all these transcripts in log order, each session once, parties by the newest roster's names.
-
-    Raises:
-        ConfigError: a file cannot be read, there is none, or they are of different groups.
-        VerificationError: a transcript does not hold; the message names the file.
-    """
-    from mechdesign.cli.auditing import Auditor
-    from mechdesign.cli.reading import read_bytes
-    from mechdesign.decision.transcript import audit
-    from mechdesign.kernel.crypto import Ed25519
-    from mechdesign.kernel.errors import ConfigError, VerificationError
-    from mechdesign.mechanisms import registry
-
-    files = [file for path in paths for file in (sorted(path.glob("*.transcript")) if path.is_dir() else [path])]
-    if not files:
-        raise ConfigError(f"{paths[0]}: no transcripts in this folder: name a folder in which a node wrote some")
-    own = [registry.load(name) for name in load]
-    found: dict[bytes, AuditReport] = {}
-    for file in files:
-        try:
-            report = audit(read_bytes(file, "transcript"), Ed25519(), Auditor(own).recompute, roster)
-        except VerificationError as error:
-            raise VerificationError(error.check, f"{file.name}: {error}", error.member) from error
-        found.setdefault(report.session, report)
-    reports = sorted(found.values(), key=lambda each: (each.roster.epoch, each.position, each.session))
-    groups = {each.roster.group for each in reports}
-    if len(groups) > 1:
-        raise ConfigError(f"the transcripts are of different groups: {', '.join(sorted(groups))}")
-    return [_transaction(each, reports[-1].roster) for each in reports]
-
-
-def _transaction(report: "AuditReport", newest: "Roster") -> "Transaction":
-    from mechdesign.cli.journals import Transaction
-    from mechdesign.decision.parties import CUSTODY, participant, renaming
-    from mechdesign.kernel.flow import Flow
-
-    terms = report.proposal
-    called = renaming([(member.name, member.id) for member in report.roster.members], newest)
-    received = (Flow(CUSTODY, player, amount, "received") for player, amount in report.received)
-    names = [name for _, name in report.players] + [name for name, _ in report.received]
-    parties = {name: participant(name, terms.roll) if terms.rolled else called(name) for name in names}
-    return Transaction(
-        epoch=report.roster.epoch,
-        position=report.position,
-        group=report.roster.group,
-        session=report.session,
-        mechanism=f"{terms.mechanism}/{terms.version}",
-        currency=terms.currency,
-        decimals=terms.decimals,
-        custodian=called(terms.custodian) if terms.custodian else "",
-        flows=(*received, *report.flows),
-        behind=parties | {account: called(party) for account, party in terms.accounts},
-        players=frozenset(parties.values()) | {member.name for member in newest.members},
-    )

@@ -58,6 +58,9 @@ class PolicyTable(File):
     deposit_max: Amount | None = None
     open_ms_min: int = Field(default=1_000, ge=0)
     payment_max: Amount | None = None
+    report_ms_min: int = Field(default=250, ge=0)
+    accounts: tuple[str, ...] = ()
+    roll_max: int = Field(default=10_000, ge=0)
 
 
 class CustodianTable(File):

@@ -17,6 +17,8 @@ from mechdesign.transport.face import PeerAddress
 
 __all__ = ["Plan"]
 
+_ANYWHERE = ("tcp://0.0.0.0:", "tcp://[::]:")
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -114,6 +116,13 @@ class Plan:
     def listen(self) -> str | None:
         """Where this node listens; None where neither the configuration nor the roster says: then it only dials."""
         return self.file.listen or self.roster_file.addresses.get(self.name)
+
+    @property
+    def here(self) -> str | None:
+        """Where others can dial this node: what the roster file says, or where it listens if that is one address."""
+        told = self.roster_file.addresses.get(self.name)
+        listens_anywhere = self.file.listen is not None and self.file.listen.startswith(_ANYWHERE)
+        return told or (None if listens_anywhere else self.file.listen)
 
     @property
     def peers(self) -> dict[MemberId, PeerAddress]:

@@ -27,4 +27,5 @@ def open_room(config: Path | str) -> Room:
         journal=plan.file.data / "room.sqlite3",
         config=preset.group,
         address=plan.newcomer,
+        here=plan.here,
     )

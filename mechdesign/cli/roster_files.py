@@ -54,8 +54,10 @@ class KeyRecord(File):
             raise ValueError(
                 f"the record of {self.name!r} is not signed by its key: it was altered after keygen wrote it"
             )
-        if not holds_key(Ed25519(), member, self.sealing, self.possession):
-            raise ValueError(f"the record of {self.name!r} does not prove that it knows its sealing key")
+        if not holds_key(Ed25519(), Member(member, self.name, self.curve, self.sealing), self.possession):
+            raise ValueError(
+                f"the record of {self.name!r} does not prove that it knows its sealing key and its CURVE key"
+            )
         return self
 
 

@@ -13,12 +13,13 @@ from mechdesign.cli.custody import Desk
 from mechdesign.cli.events import as_record, as_sentence
 from mechdesign.cli.exits import Exit
 from mechdesign.cli.node_files import ProposalTable, load_values_file
+from mechdesign.cli.obstacle import obstacle
 from mechdesign.cli.output import emit_json, say, warn
 from mechdesign.cli.plan import Plan
-from mechdesign.cli.standing import obstacle, standing
+from mechdesign.cli.standing import standing
 from mechdesign.cli.values import ValuesStrategy
 from mechdesign.kernel.config import PRESETS
-from mechdesign.kernel.errors import ConfigError, InputError, MechanismError
+from mechdesign.kernel.errors import ConfigError, CongestionError, InputError, MechanismError
 from mechdesign.kernel.identity import fingerprint
 from mechdesign.mechanisms import registry
 from mechdesign.mechanisms.events import (
@@ -44,7 +45,7 @@ CRASHED = 137
 _STATUS_S = 0.5
 _TOLD = (
     "state", "detail", "round", "highest", "pending", "pulls", "delivered", "members", "quorum",
-    "linked", "unlinked", "unreached", "missing", "suspected",
+    "linked", "unlinked", "unreached", "missing", "suspected", "view", "held", "hindrance",
 )  # fmt: skip
 # What of the status is told in the stream of events; the rest changes too often, and is there for the asking.
 _MS = 1000
@@ -86,6 +87,9 @@ class _Running:
                 policy.enrol,
                 open_ms_min=policy.open_ms_min,
                 payment_max=policy.payment_max,
+                report_ms_min=policy.report_ms_min,
+                accounts=frozenset(policy.accounts),
+                roll_max=policy.roll_max,
             ),
             lookup=lookup_with(*own),
             config=preset.group,
@@ -93,6 +97,7 @@ class _Running:
             on_event=self._heard,
             wrap=wrap,
             address=plan.newcomer,
+            here=plan.here,
         )
 
     def _strategy(self) -> Strategy:
@@ -126,10 +131,12 @@ class _Running:
 
     def propose_what_is_due(self) -> None:
         """Propose what waits for no further session to end; the label makes a second proposal the same one."""
-        due = [request for after, request in self.requests if after <= self.ended]
-        self.requests = [(after, request) for after, request in self.requests if after > self.ended]
-        for request in due:
-            self.node.propose(request)
+        while due := [each for each in self.requests if each[0] <= self.ended]:
+            try:
+                self.node.propose(due[0][1])
+            except CongestionError:
+                return  # the group stalls: again with the next status
+            self.requests.remove(due[0])
 
     async def follow(self) -> Exit:
         """Propose, and wait for what ends this node: enough sessions, the time limit, or a signal."""
@@ -146,6 +153,7 @@ class _Running:
         last: dict[str, Any] = {}
         while True:
             self.desk.attend(self.node)
+            self.propose_what_is_due()
             status = self.status()
             told = {name: status[name] for name in _TOLD}
             if told != last:

@@ -8,7 +8,7 @@ from mechdesign.group.roster import Roster
 from mechdesign.kernel.machine import SECOND, Instant
 from mechdesign.node import NodeStatus
 
-__all__ = ["members_table", "obstacle", "sessions_table", "standing"]
+__all__ = ["members_table", "sessions_table", "standing"]
 
 
 def standing(status: NodeStatus, roster: Roster, now: Instant) -> dict[str, Any]:
@@ -50,6 +50,8 @@ def standing(status: NodeStatus, roster: Roster, now: Instant) -> dict[str, Any]
         "equivocators": [called(member) for member in group.equivocators],
         "dropped": {reason: count for reason, count in group.dropped if count},
         "hindrance": status.stack.hindrance,
+        "held": status.stack.held,
+        "carried": dict(status.counters),
         "convicted": [{"member": called(member), "offence": offence} for member, offence in status.stack.convicts],
         "waited": [
             {
@@ -67,6 +69,7 @@ def standing(status: NodeStatus, roster: Roster, now: Instant) -> dict[str, Any]
             "goes": list(group.view.goes),
             "unready": [called(member) for member in group.view.unready],
             "closed": group.view.closed,
+            "unsigned": [called(member) for member in roster.ids if member not in group.view.signed],
         },
         "sessions": [
             {
@@ -82,24 +85,6 @@ def standing(status: NodeStatus, roster: Roster, now: Instant) -> dict[str, Any]
             for session in status.stack.sessions
         ],
     }
-
-
-def obstacle(seen: Mapping[str, Any]) -> str | None:
-    """What keeps a node from going on, by what it sees itself, or None."""
-    if seen["state"] in ("refusing", "forked", "behind"):
-        return f"{seen['state']}: {seen['detail']}"
-    everybody = len(seen["members"])
-    away = list(dict.fromkeys((*seen["missing"], *seen["unreached"])))
-    if everybody - len(away) < seen["quorum"]:
-        return (
-            f"the quorum is lost: {everybody - len(away)} of {everybody} members are here and {seen['quorum']} are "
-            f"needed; missing are {', '.join(away)}"
-        )
-    if seen["missing"]:
-        return f"waiting for {', '.join(seen['missing'])}"
-    if seen["unreached"]:
-        return f"no way to {', '.join(seen['unreached'])}"
-    return seen.get("hindrance") or None
 
 
 def members_table(seen: Mapping[str, Any]) -> Table:

@@ -23,9 +23,11 @@ class Alarms:
 
     Attributes:
         runs: whether the phase of an alarm is still open.
+        change: when a change of the members has waited for long enough, or None.
     """
 
     runs: Callable[[Alarm], bool]
+    change: Instant | None = None
     _heap: list[Alarm] = field(default_factory=list)
     _count: int = 0
 
@@ -43,6 +45,12 @@ class Alarms:
         while self._heap and not self.runs(self._heap[0]):
             heappop(self._heap)
         return self._heap[0][0] if self._heap else None
+
+    def overrun(self, now: Instant) -> bool:
+        """Whether a change has waited for long enough now; said once."""
+        over = self.change is not None and self.change <= now
+        self.change = None if over else self.change
+        return over
 
     def due(self, now: Instant) -> Alarm | None:
         """Take the first alarm that is due, or None."""

@@ -1,9 +1,11 @@
 """Who judges what members prove against each other: evidence of the group layer, and whom the group shall exclude.
 
-Evidence of the group layer convicts a member once of each kind of offence in an epoch: the same proof, presented again,
-costs nothing a second time. Proofs are about one epoch and hold in no other; only that of two ends of an epoch holds in
-every later one, so it convicts once for all. A member that accused others falsely :data:`FALSE_ACCUSATIONS_MAX` times
-is not listened to any more. Offences inside a session are convicted from the log itself, by the session.
+Evidence of the group layer convicts a member once of each kind of offence in an epoch. The same proof, presented again,
+costs nothing a second time in a session; but a convict that plays in a further session of the epoch is sanctioned there
+for what stands against it. What holds in later epochs, too, is a proof of two ends of an epoch and one that carries
+the roster of its epoch along; such a proof convicts nobody of an offence of which it was convicted before. A member
+that accused others falsely :data:`FALSE_ACCUSATIONS_MAX` times is not listened to any more. Offences inside a session
+are convicted from the log itself, by the session.
 """
 
 from collections.abc import Iterable
@@ -11,14 +13,17 @@ from collections.abc import Iterable
 from mechdesign.decision.certificate import Entry
 from mechdesign.decision.entries import EvidenceEntry, Kind
 from mechdesign.decision.messages import Convicted
-from mechdesign.decision.offence import Offence
-from mechdesign.decision.policing import group_offence
-from mechdesign.group.messages import Broadcast, EvidenceFound, Exclude
+from mechdesign.decision.phases import Phase
+from mechdesign.decision.policing import group_offence, proof_digest
+from mechdesign.decision.proposal import Sanction
+from mechdesign.decision.session import Session
+from mechdesign.group.evidence import Forking, Former, decode_evidence
+from mechdesign.group.messages import Broadcast, EvidenceFound, Exclude, Expel
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import MemberId, SignatureScheme
 from mechdesign.kernel.wire import encode
 
-__all__ = ["FALSE_ACCUSATIONS_MAX", "Bench"]
+__all__ = ["FALSE_ACCUSATIONS_MAX", "Bench", "exclusion"]
 
 FALSE_ACCUSATIONS_MAX = 16
 """Evidence of a member is not checked any more after so many of its proofs did not hold."""
@@ -38,9 +43,10 @@ class Bench:
 
     def __init__(self, roster: Roster, scheme: SignatureScheme, standing: Iterable[tuple[MemberId, str]] = ()) -> None:
         self.convicts: dict[tuple[MemberId, str], None] = {}
-        self._over = {each for each in standing if each[1] == Offence.FORKING}
+        self._standing = frozenset(standing)
         self._roster = roster
         self._scheme = scheme
+        self._proofs: dict[MemberId, bytes] = {}
         self._accusations: dict[MemberId, int] = {}
         self._excluded: set[MemberId] = set()
 
@@ -48,32 +54,62 @@ class Bench:
         """Have evidence that our group layer found ordered, unless it proves nothing new."""
         offence = group_offence(found.data, self._roster, self._scheme)
         entry = EvidenceEntry(found.data)
-        if offence is None or self._is_known(offence) or len(entry.encoded) > self._roster.submission_bytes_max:
+        if len(entry.encoded) > self._roster.submission_bytes_max:
+            return []
+        if offence is None or offence in self.convicts or self._is_over(offence, found.data):
             return []
         member, name = offence
         return [Broadcast(encode(("evidence", member, name)), Kind.EVIDENCE, entry.encoded)]
 
-    def judge(self, entry: Entry, said: EvidenceEntry) -> tuple[MemberId, str] | None:
-        """Whom evidence in the log convicts anew, and of what."""
+    def judge(self, entry: Entry, said: EvidenceEntry, sessions: Iterable[Session]) -> tuple[MemberId, str] | None:
+        """Whom evidence in the log convicts anew, or again for an open session that it concerns, and of what."""
         if self._accusations.get(entry.sender, 0) >= FALSE_ACCUSATIONS_MAX:
             return None
         offence = group_offence(said.evidence, self._roster, self._scheme)
         if offence is None:
             self._accusations[entry.sender] = self._accusations.get(entry.sender, 0) + 1
             return None
-        return None if self._is_known(offence) else offence
+        if self._is_over(offence, said.evidence):
+            return None
+        if offence in self.convicts and not any(session.sanctions(offence[0]) for session in sessions):
+            return None
+        self._proofs.setdefault(offence[0], said.evidence)
+        return offence
 
-    def _is_known(self, offence: tuple[MemberId, str]) -> bool:
-        return offence in self.convicts or offence in self._over
+    def remind(self, session: Session) -> list[Broadcast]:
+        """Have the proof against each player that stands convicted ordered again, when reports begin to show.
 
-    def note(self, convicted: Convicted, excludes: bool) -> list[Exclude]:
-        """Keep a conviction in mind, and ask the group once to exclude the convict where a session declared that.
-
-        A proof that is too large to be ordered excludes nobody; it convicts all the same.
+        Or whoever was convicted once could offend in all later sessions of the epoch, and it would cost nothing. Not
+        earlier: else a convict could end every session that declares ``abort``, by taking part.
         """
+        proofs = [(member, self._proofs[member]) for member in session.players if member in self._proofs]
+        sanctions, deposit = set(session.proposal.sanctions), session.proposal.deposit
+        costs = Sanction.EXCLUDE in sanctions or (deposit and {Sanction.FORFEIT, Sanction.ABORT} & sanctions)
+        if not proofs or not costs or session.step or session.phase not in (Phase.OPENING, Phase.ASKING):
+            return []
+        return [
+            Broadcast(encode(("evidence", member, session.id)), Kind.EVIDENCE, EvidenceEntry(proof).encoded)
+            for member, proof in proofs
+        ]
+
+    def _is_over(self, offence: tuple[MemberId, str], evidence: bytes) -> bool:
+        """Whether a proof is of an earlier epoch that convicted already."""
+        return offence in self._standing and isinstance(decode_evidence(evidence), Forking | Former)
+
+    def note(self, convicted: Convicted, excludes: bool) -> list[Exclude | Expel]:
+        """Keep a conviction in mind, and ask the group once to exclude the convict where a session declared that."""
         self.convicts[convicted.member, convicted.offence] = None
-        fits = len(convicted.evidence) <= self._roster.submission_bytes_max
-        if not excludes or not fits or convicted.member in self._excluded:
+        if not excludes or convicted.member in self._excluded:
             return []
         self._excluded.add(convicted.member)
-        return [Exclude(convicted.evidence)]
+        return [exclusion(convicted.member, convicted.evidence, self._roster)]
+
+
+def exclusion(member: MemberId, evidence: bytes, roster: Roster) -> Exclude | Expel:
+    """How to ask the group to exclude a member that a proof convicts.
+
+    A proof that is too long to be ordered is named by its digest: b + 1 members that hold it are enough.
+    """
+    if len(evidence) <= roster.submission_bytes_max:
+        return Exclude(evidence)
+    return Expel(member, proof_digest(evidence))

@@ -21,7 +21,7 @@ from mechdesign.decision.proposal import Proposal
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import KEY_BYTES, MemberId
 from mechdesign.kernel.errors import LocalProtocolError
-from mechdesign.kernel.flow import ACCOUNTS, Flow, net
+from mechdesign.kernel.flow import ACCOUNTS, Flow, bound, net
 from mechdesign.kernel.wire import DIGEST_BYTES, Value, encode
 
 __all__ = [
@@ -34,7 +34,6 @@ __all__ = [
     "Books",
     "Due",
     "Purse",
-    "bound",
     "party_flows",
 ]
 
@@ -93,13 +92,6 @@ class Due:
     party: str
     amount: Fraction
     opener: MemberId
-
-
-def bound(flows: Iterable[Flow], accounts: Iterable[tuple[str, str]]) -> tuple[Flow, ...]:
-    """Flows with every named account replaced by the party behind it; what a party pays itself is left out."""
-    behind = dict(accounts)
-    ends = ((behind.get(flow.payer, flow.payer), behind.get(flow.payee, flow.payee), flow) for flow in flows)
-    return tuple(Flow(payer, payee, flow.amount, flow.reason) for payer, payee, flow in ends if payer != payee)
 
 
 def party_flows(flows: Iterable[Flow], proposal: Proposal) -> tuple[Flow, ...]:

@@ -35,7 +35,7 @@ from mechdesign.decision.entries import (
     TimerEntry,
     parse,
 )
-from mechdesign.decision.epoch import Epoch
+from mechdesign.decision.epoch import DRAIN_MS, STEP_MS, Epoch
 from mechdesign.decision.messages import (
     Attest,
     Carry,
@@ -55,7 +55,7 @@ from mechdesign.decision.messages import (
     Submit,
     Toss,
 )
-from mechdesign.decision.phases import Phase
+from mechdesign.decision.phases import DRAINING, Phase
 from mechdesign.decision.proposal import Proposal, Sanction
 from mechdesign.decision.sealing.commit_reveal import SALT_BYTES
 from mechdesign.decision.sealing.threshold import EncryptionKey, verify_dealing
@@ -65,7 +65,16 @@ from mechdesign.decision.setting import Check, Setting
 from mechdesign.decision.status import SessionStatus, describe
 from mechdesign.decision.suspicion import Delay, Suspicions
 from mechdesign.decision.voice import Voice, say
-from mechdesign.group.messages import Append, Broadcast, Delivered, EvidenceFound, Exclude, Ready, ViewChanging
+from mechdesign.group.messages import (
+    Append,
+    Broadcast,
+    Delivered,
+    EvidenceFound,
+    Exclude,
+    Expel,
+    Ready,
+    ViewChanging,
+)
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import MemberId, SignatureScheme
 from mechdesign.kernel.errors import LocalProtocolError
@@ -74,7 +83,7 @@ from mechdesign.kernel.wire import digest, encode
 
 __all__ = ["DecisionCore", "DecisionEffect", "SessionStatus"]
 
-DecisionEffect: TypeAlias = Append | Broadcast | Exclude | Ready | DecisionEvent
+DecisionEffect: TypeAlias = Append | Broadcast | Exclude | Expel | Ready | DecisionEvent
 """Everything that this core asks for, downward and upward."""
 
 _BYSTANDERS_MAX = 1024
@@ -146,8 +155,9 @@ class DecisionCore:
 
     @property
     def deadline(self) -> Instant | None:
-        """When the next phase has lasted as long as its proposal allows, or None."""
-        return self._alarms.deadline
+        """When the next phase has lasted as long as its proposal allows, or a change has waited, or None."""
+        change = self._alarms.change if self._sessions else None
+        return min((due for due in (self._alarms.deadline, change) if due is not None), default=None)
 
     def status(self) -> tuple[SessionStatus, ...]:
         """Every open session that this member follows, in the order of their proposals."""
@@ -217,6 +227,7 @@ class DecisionCore:
             return list(self._bench.accuse(incoming))
         if isinstance(incoming, ViewChanging):
             self._epoch.closing = True
+            self._alarms.change = now + DRAIN_MS * 1000
             return list(self._epoch.ready(self._sessions, self._bench))
         self._epoch.position = incoming.position
         entry = Entry(incoming.position, incoming.submission, incoming.inclusion)
@@ -245,6 +256,15 @@ class DecisionCore:
         while (alarm := self._alarms.due(now)) is not None:
             _, _, session, phase, step = alarm
             effects.append(say(Kind.TIMER, TimerEntry(session, step, phase.value), session, step, phase.value))
+        if self._alarms.overrun(now):
+            for open_ in self._sessions.values():
+                phase, step, since = self._entered[open_.id]
+                if open_.hidden:
+                    effects.append(say(Kind.TIMER, TimerEntry(open_.id, 0, DRAINING), open_.id, 0, DRAINING))
+                elif since <= now - DRAIN_MS * 1000:
+                    effects.append(
+                        say(Kind.TIMER, TimerEntry(open_.id, step, phase.value), open_.id, step, phase.value)
+                    )
         return effects
 
     # What this member's session core wants
@@ -314,12 +334,13 @@ class DecisionCore:
         return self._after(session, [announce(session.setting, self._me), session.progress], now)
 
     def _judge(self, entry: Entry, said: EvidenceEntry, now: Instant) -> list[DecisionEffect]:
-        if (offence := self._bench.judge(entry, said)) is None:
+        sessions = self._sessions.values()
+        if (offence := self._bench.judge(entry, said, sessions)) is None:
             return []
         member, name = offence
-        concerned = [session for session in self._sessions.values() if session.sanctions(member)]
+        concerned = [session for session in sessions if session.sanctions(member)]
         convicted = Convicted(member, name, said.evidence, tuple(session.id for session in concerned))
-        excludes = any(Sanction.EXCLUDE in session.proposal.sanctions for session in self._sessions.values())
+        excludes = any(Sanction.EXCLUDE in session.proposal.sanctions for session in sessions)
         effects: list[DecisionEffect] = [convicted, *self._bench.note(convicted, excludes)]
         for session in concerned:
             effects += self._after(session, session.punish(entry, member, name), now)
@@ -347,9 +368,10 @@ class DecisionCore:
             return effects
         self._entered[session.id] = session.phase, session.step, now
         if (duration_ms := session.duration_ms) is not None:
-            due = now + duration_ms * 1000
+            longest = STEP_MS if self._epoch.closing and not session.hidden else duration_ms
+            due = now + min(duration_ms, longest) * 1000
             self._alarms.set(due, session.id, session.phase, session.step, len(self._sessions))
-        return effects + self._speak(session)
+        return [*effects, *self._bench.remind(session), *self._speak(session)]
 
     def _speak(self, session: Session) -> list[DecisionEffect]:
         """What this member has to say in the current phase by itself; said twice, it is heard once."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from mechdesign.decision.ask import Accusation, Ask
 from mechdesign.decision.certificate import Certificate, Entry
 from mechdesign.decision.dealt import Dealt
-from mechdesign.decision.entries import CarryEntry, CoinEntry, EntryValue, SealEntry, TimerEntry
+from mechdesign.decision.entries import AttestEntry, CarryEntry, CoinEntry, EntryValue, SealEntry, TimerEntry
 from mechdesign.decision.messages import Convicted
 from mechdesign.decision.offence import Offence
 from mechdesign.decision.phases import Phase
@@ -37,12 +37,19 @@ class Docket:
     accused: dict[MemberId, None] = field(default_factory=dict)
     early: dict[MemberId, Entry] = field(default_factory=dict)
 
-    def wrong(self, tally: Tally) -> list[Accusation]:
-        """Whoever has newly been seen to sign another outcome than a quorum did."""
+    def wrong(self, tally: Tally, own: AttestEntry | None) -> list[Accusation]:
+        """Whoever has newly been seen to sign another outcome than a quorum did.
+
+        Nobody is convicted of what this member computed itself: then it is the quorum that lies.
+
+        Args:
+            tally: what was signed.
+            own: what whoever computed the same signs.
+        """
         found: list[Accusation] = []
         certificate = tally.certificate
         for wrong in tally.wrong if certificate else ():
-            if certificate and wrong.sender not in self.accused:
+            if certificate and wrong.sender not in self.accused and tally.said[wrong.sender][0] != own:
                 self.accused[wrong.sender] = None
                 proof = wrong_outcome(certificate, wrong, self.setting.roster.q)
                 found.append((wrong.sender, Offence.WRONG_OUTCOME, proof))
@@ -54,8 +61,9 @@ class Docket:
         Its proof has to wait until a quorum has signed the order of the entries; see :meth:`proofs`.
         """
         before = phase in (Phase.GATHERING, Phase.SEALING, Phase.TOSSING)
-        shows = isinstance(said, SealEntry | CoinEntry | CarryEntry | TimerEntry) and before
-        if not shows or not isinstance(ask, Dealt):
+        timer = isinstance(said, TimerEntry) and said.phase == phase
+        shows = timer or isinstance(said, SealEntry | CoinEntry | CarryEntry)
+        if not before or not shows or not isinstance(ask, Dealt):
             return []
         found = [member for member in ask.early if member not in self.early]
         self.early |= {member: ask.early[member] for member in found}

@@ -82,7 +82,10 @@ class Enrolment:
     def obstacle(self) -> str:
         """Why the session cannot go on with these, or an empty text."""
         proposal, roster = self.setting.proposal, self.setting.roster
-        # With a roll it is its participants that play, and that are counted once their ballots are in.
+        # With a roll it is its participants that play, and that are counted once their ballots are in. The ballots cost
+        # every member, so a quorum has to agree to that.
+        if proposal.rolled and len(self.enrolled) < roster.q:
+            return f"{len(self.enrolled)} members serve the roll, and a quorum is {roster.q}"
         if not proposal.rolled and len(self.enrolled) < proposal.players_min:
             return f"{len(self.enrolled)} of at least {proposal.players_min} players enrolled"
         if len(self.followers) < roster.q:

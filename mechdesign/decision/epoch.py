@@ -2,14 +2,18 @@
 
 Sessions never span epochs. Once a change of the view is ordered no session begins; when the last one has ended, the
 member is ready, with the state that the next epoch starts from: the same bytes at every member that could compute what
-flowed. A session that waits for ever, such as one under ``unanimous`` whose member is gone, holds the change up; so
-does, at this member alone, a session that it had to leave for lack of its code. :meth:`Epoch.hindrance` says so.
+flowed. A change waits for :data:`DRAIN_MS`, by each member's own clock since its process read of the change; then a
+quorum that says so ends a session in which nothing shows yet, and closes the phase of one in which something does, each
+of whose later phases lasts :data:`STEP_MS` at most. So no proposer can keep the members as they are by a session that
+lasts, and nobody gets out of what it has seen. Without a quorum, such as under ``unanimous`` with a member gone,
+nothing ends; and at one member alone, a session that it had to leave for lack of its code holds the change up.
+:meth:`Epoch.hindrance` says so.
 """
 
 from collections.abc import Collection, Iterable
 
 from mechdesign.decision.bench import Bench
-from mechdesign.decision.books import Books
+from mechdesign.decision.books import Books, Due
 from mechdesign.decision.custody.receipts import PayoutEntry
 from mechdesign.decision.messages import Aborted, Booked, Decided, DecisionEvent, SessionId
 from mechdesign.decision.session import Session
@@ -19,7 +23,13 @@ from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.errors import LocalProtocolError
 
-__all__ = ["Epoch"]
+__all__ = ["DRAIN_MS", "STEP_MS", "Epoch"]
+
+DRAIN_MS = 7 * 24 * 60 * 60 * 1000
+"""How long a change of the members waits for the phases that are open, in milliseconds: long enough for people."""
+
+STEP_MS = 60 * 60 * 1000
+"""How long at most a phase lasts that begins while the members change, if something shows already."""
 
 
 class Epoch:
@@ -60,10 +70,9 @@ class Epoch:
         kept = self.books.book(session.id, session.proposer, proposal, end.flows, session.enrolment.cover.named)
         return [Booked(session.id, self.position, proposal, end.flows, kept)]
 
-    def pay(self, sender: MemberId, said: PayoutEntry) -> None:
+    def pay(self, sender: MemberId, said: PayoutEntry) -> Due | None:
         """Book a pay-out that a custodian reports. One that comes too late for this epoch is said again in the next."""
-        if not self._ready:
-            self.books.pay(said.session, said.party, self._roster.name(sender))
+        return None if self._ready else self.books.pay(said.session, said.party, self._roster.name(sender))
 
     def ready(self, open_sessions: Collection[SessionId], bench: Bench) -> list[Ready]:
         """Say once that nothing is open any more, in answer to ``ViewChanging``."""

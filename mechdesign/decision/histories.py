@@ -11,16 +11,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mechdesign.decision.certificate import Certificate, Entry
-from mechdesign.decision.entries import AttestEntry, parse
+from mechdesign.decision.entries import AttestEntry, Kind, parse
 from mechdesign.decision.policing import convict_of, wrong_outcome
 from mechdesign.decision.proposal import session_id
-from mechdesign.decision.record import Record
+from mechdesign.decision.record import Chained, Record, chain
 from mechdesign.decision.tally import Tally
 from mechdesign.group.block import Block, Standing, check_inclusion, inclusions, judge, parse_block, parse_header
 from mechdesign.group.checkpoint import Certified, parse_certified
-from mechdesign.group.evidence import ConflictingSubmissions, Equivocation, Signed, encode_evidence
+from mechdesign.group.evidence import ConflictingSubmissions, Equivocation, Signed, TwoCheckpoints, encode_evidence
 from mechdesign.group.leaf import Said, decode_leaf, said
-from mechdesign.group.messages import Inclusion, Submission
+from mechdesign.group.messages import Delivered, Inclusion, Submission
+from mechdesign.group.reading import Reading
 from mechdesign.group.roster import Roster
 from mechdesign.group.views.succession import EpochCertificate, double_signers
 from mechdesign.kernel.crypto import MemberId, SignatureScheme
@@ -39,6 +40,19 @@ _Sides = tuple[Mapping[Any, Any], Mapping[Any, Any]]
 """The same part of both histories."""
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What stands at a position of a log.
+
+    Attributes:
+        said: the entry.
+        round: of the block that brought it there.
+    """
+
+    said: Said
+    round: int
+
+
 @dataclass(slots=True)
 class History:
     """What one witness holds: only what its signers really signed.
@@ -52,7 +66,7 @@ class History:
         next: by author and own predecessor, the header that follows.
         submissions: by author and sequence number.
         attested: by session, what each member attested.
-        log: by roster and position, what stands there.
+        log: by roster and position, what stands there, and the round and the author of the block that brought it.
         sessions: by session, how many of its entries the witness has.
         checkpoints: by roster and index.
         ends: by roster, how its epoch ended.
@@ -65,11 +79,17 @@ class History:
     next: dict[tuple[_Author, bytes], Signed] = field(default_factory=dict)
     submissions: dict[tuple[_Author, int], tuple[Said, Inclusion]] = field(default_factory=dict)
     attested: dict[tuple[bytes, bytes], Tally] = field(default_factory=dict)
-    log: dict[tuple[bytes, int], Said] = field(default_factory=dict)
+    log: dict[tuple[bytes, int], Placed] = field(default_factory=dict)
     sessions: dict[bytes, int] = field(default_factory=dict)
     checkpoints: dict[tuple[bytes, int], Certified] = field(default_factory=dict)
     ends: dict[bytes, EpochCertificate] = field(default_factory=dict)
     refused: int = 0
+
+    @property
+    def shown(self) -> set[bytes]:
+        """The rosters of the epochs that it shows something of."""
+        authors = {author[0] for author, _ in self.headers}
+        return authors | {digest for digest, _ in (*self.log, *self.checkpoints)} | set(self.ends)
 
     def add_roster(self, roster: Roster) -> None:
         """Know an epoch."""
@@ -98,8 +118,23 @@ class History:
         for entry in (*record.frozen, *record.later):
             self._header(roster, entry.inclusion.header, entry.inclusion.signature)
             self._submission(roster, entry.submission, entry.inclusion)
-        for entry in record.frozen:
-            self.log[roster.digest, entry.position] = said(entry.submission)
+        # Where an entry stands nobody signs by itself: it counts where a quorum signed the list.
+        signed = self.attested.get((roster.digest, session), Tally(roster)).certified
+        if signed is not None and signed.inputs == chain(session, map(Chained.of, record.frozen)):
+            for entry in record.frozen:
+                self._place(roster, entry.position, entry.submission, entry.inclusion)
+
+    def add_log(self, reading: Reading) -> None:
+        """Take in the log that a journal's blocks decide."""
+        self.add_roster(reading.roster)
+        for entry in reading.entries:
+            if isinstance(entry, Delivered):
+                self._place(reading.roster, entry.position, entry.submission, entry.inclusion)
+
+    def _place(self, roster: Roster, position: int, submission: Submission, inclusion: Inclusion) -> None:
+        header = parse_header(inclusion.header, roster)
+        assert header is not None  # its signature was checked
+        self.log[roster.digest, position] = Placed(said(submission), header.round)
 
     def add_records(self, records: Iterable[tuple[str, bytes, bytes]]) -> None:
         """Take in the records (table, key, data) of a journal; what belongs to no known epoch is passed over."""
@@ -198,6 +233,7 @@ class Comparison:
         named: who signed on both sides, in roster order.
         least: how many must have, at least, in the epoch of the first disagreement; 0 where there is none.
         only: how many pieces only the first and only the second history has.
+        apart: whether they show no epoch in common: those of different groups never do.
     """
 
     compared: tuple[tuple[str, int], ...]
@@ -205,6 +241,7 @@ class Comparison:
     named: tuple[Named, ...]
     least: int
     only: tuple[int, int]
+    apart: bool
 
 
 def compare(one: History, other: History) -> Comparison:
@@ -237,7 +274,9 @@ class _Comparing:
         compared = tuple((what, len(mine.keys() & theirs.keys())) for what, (mine, theirs) in parts.items())
         only = [sum(len(each[side].keys() - each[1 - side].keys()) for each in signed.values()) for side in (0, 1)]
         least = max((2 * roster.q - roster.n for roster in self.parted), default=0)
-        return Comparison(compared, tuple(self.disagreements), tuple(self._named()), least, (only[0], only[1]))
+        mine, theirs = self.one.shown, self.other.shown
+        apart = bool(mine and theirs) and mine.isdisjoint(theirs)
+        return Comparison(compared, tuple(self.disagreements), tuple(self._named()), least, (only[0], only[1]), apart)
 
     def _accuse(self, author: _Author, reason: str, proof: bytes = b"") -> None:
         """Name a member; a proof that does not hold is none."""
@@ -271,10 +310,12 @@ class _Comparing:
         parted: dict[bytes, int] = {}
         for place, mine in self.one.log.items():
             theirs = self.other.log.get(place)
-            if theirs is not None and theirs != mine:
+            if theirs is not None and theirs.said != mine.said:
                 parted[place[0]] = min(place[1], parted.get(place[0], place[1]))
         for digest, position in parted.items():
-            self._disagree(self.rosters[digest], f"what stands at position {position} of the log")
+            roster = self.rosters[digest]
+            here, there = (_words(roster, side.log[digest, position]) for side in (self.one, self.other))
+            self._disagree(roster, f"what stands at position {position} of the log: {here}, or {there}")
 
     def _outcomes(self) -> None:
         for key, mine in self.one.attested.items():
@@ -297,10 +338,12 @@ class _Comparing:
             if theirs is None or roster is None or theirs.named == mine.named:
                 continue
             self._disagree(roster, f"checkpoint {index}")
-            places = {place for place, _ in theirs.signatures}
-            for place, _ in mine.signatures:
-                if place in places:
-                    self._accuse((digest, roster.ids[place]), "two checkpoints of one index")
+            others = dict(theirs.signatures)
+            for place, signature in mine.signatures:
+                if place in others:
+                    both = (mine.named, signature), (theirs.named, others[place])
+                    proof = encode_evidence(TwoCheckpoints(roster.ids[place], index, *both))
+                    self._accuse((digest, roster.ids[place]), "two checkpoints of one index", proof)
 
     def _ends(self) -> None:
         for digest, mine in self.one.ends.items():
@@ -324,6 +367,12 @@ class _Comparing:
                 if reasons:
                     proof = self.proofs.get((digest, member), b"")
                     yield Named(member, roster.name(member), roster.epoch, tuple(reasons), proof)
+
+
+def _words(roster: Roster, placed: Placed) -> str:
+    kind = placed.said.kind
+    what = Kind(kind).name if kind in set(Kind) else f"an entry of kind {kind}"
+    return f"{what} of {roster.name(placed.said.sender)} (its number {placed.said.sequence}) by round {placed.round}"
 
 
 def _wrong(roster: Roster, certificate: Certificate | None, tally: Tally, member: MemberId) -> bytes:

@@ -1,20 +1,25 @@
-"""Members' encryption keys: from an identity to the record that others check, to a roster's line, to a committee.
+"""Members' keys: from an identity to the record that others check, to a roster's line, to a committee.
 
 The record's scope is one for all groups. What binds a share to a group and a session is the context of the dealing; the
-record only shows that the member knows the key, and that it wants it used for its shares.
+record only shows that the member knows the key, and that it wants it used for its shares. With it comes the proof that
+the member knows the key of its links (``link_key.py``).
 """
 
 from functools import lru_cache
 
+from mechdesign.decision.link_key import holds_link_key, prove_link_key
+from mechdesign.decision.sealing.proof import Proof
 from mechdesign.decision.sealing.threshold import Committee, EncryptionKey, KeyRecord
 from mechdesign.group.roster import Member, Roster
-from mechdesign.kernel.crypto import MemberId, SignatureScheme
-from mechdesign.kernel.errors import LocalProtocolError
+from mechdesign.kernel.crypto import SignatureScheme
+from mechdesign.kernel.errors import LocalProtocolError, WireError
 from mechdesign.kernel.identity import Identity
+from mechdesign.kernel.wire import decode, encode
 
 __all__ = ["committee_of", "holds_key", "member_of", "possession"]
 
 _SCOPE = b"mechdesign/roster"
+_BYTES_MAX = 512
 
 
 def member_of(identity: Identity, name: str) -> Member:
@@ -23,14 +28,28 @@ def member_of(identity: Identity, name: str) -> Member:
 
 
 def possession(identity: Identity) -> bytes:
-    """The encoded record that others check before they take the member's encryption key into a roster."""
-    return EncryptionKey(identity.sealing_seed).record(identity, _SCOPE).encoded
+    """What others check before they take a member's sealing key and CURVE key into a roster."""
+    sealing = EncryptionKey(identity.sealing_seed).record(identity, _SCOPE)
+    link = prove_link_key(identity)
+    return encode((sealing.encoded, link.challenge, link.responses))
 
 
-def holds_key(scheme: SignatureScheme, member: MemberId, sealing: bytes, record: bytes) -> bool:
-    """Whether a record of :func:`possession` shows that the member knows the key behind ``sealing``. Never raises."""
-    found = KeyRecord.parse(record)
-    return found is not None and (found.member, found.key) == (member, sealing) and found.holds(scheme, _SCOPE)
+def holds_key(scheme: SignatureScheme, line: Member, proof: bytes) -> bool:
+    """Whether a proof of :func:`possession` shows that a member knows the sealing and CURVE key of its line.
+
+    Never raises.
+    """
+    try:
+        value = decode(proof, bytes_max=_BYTES_MAX)
+    except WireError:
+        return False
+    match value:
+        case (bytes(record), bytes(challenge), bytes(responses)):
+            found = KeyRecord.parse(record)
+            if found is None or (found.member, found.key) != (line.id, line.sealing):
+                return False
+            return found.holds(scheme, _SCOPE) and holds_link_key(line.id, line.curve, Proof(challenge, responses))
+    return False
 
 
 @lru_cache(maxsize=64)

@@ -22,6 +22,7 @@ class Offence(StrEnum):
     EQUIVOCATION = "equivocation"
     INVALID_BLOCK = "invalid-block"
     FORKING = "forking"
+    TWO_CHECKPOINTS = "two-checkpoints"
     FALSE_OPENING = "false-opening"
     WRONG_OUTCOME = "wrong-outcome"
     FALSE_DEALING = "false-dealing"

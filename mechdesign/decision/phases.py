@@ -22,7 +22,7 @@ from enum import StrEnum
 from mechdesign.decision.entries import Kind
 from mechdesign.kernel.errors import LocalProtocolError
 
-__all__ = ["ENDED", "PHASES", "TRANSITIONS", "Cause", "Phase", "Row", "diagram", "document", "follow"]
+__all__ = ["DRAINING", "ENDED", "PHASES", "TRANSITIONS", "Cause", "Phase", "Row", "diagram", "document", "follow"]
 
 
 class Phase(StrEnum):
@@ -53,7 +53,8 @@ class Cause(StrEnum):
     NO_COIN = "too little is dealt for a coin"
     UNOPENED = "fewer than t valid shares"
     TOO_FEW = "too few take part or can certify"
-    SANCTION = "a player is convicted, sanction abort"
+    SANCTION = "a player is convicted while nothing shows, sanction abort"
+    OVERRUN = "the members change, and it lasts on for too long"
     CERTIFIED = "a quorum signed the outcome"
     FAILED = "a quorum signed that the mechanism failed"
     NO_QUORUM = "no digest can reach a quorum any more"
@@ -120,6 +121,10 @@ PHASES: dict[Phase, Row] = {
 }
 """The rules of every phase."""
 
+DRAINING = "draining"
+"""What a TIMER names instead of a phase where its sender has waited for the session since the members began to change,
+for as long as a change waits. A quorum of them ends a session in which no report and no coin has begun to show."""
+
 ENDED = frozenset({Phase.SETTLED, Phase.ABORTED})
 """Phases that nothing follows."""
 
@@ -128,7 +133,6 @@ _COMPUTE = {
     Cause.PLAIN_ASK: Phase.ASKING,
     Cause.TOSS: Phase.TOSSING,
     Cause.COMPUTED: Phase.ATTESTING,
-    Cause.SANCTION: Phase.ABORTED,
 }
 
 TRANSITIONS: dict[Phase, dict[Cause, Phase]] = {
@@ -139,12 +143,18 @@ TRANSITIONS: dict[Phase, dict[Cause, Phase]] = {
         Cause.TOSS: Phase.TOSSING,
         Cause.COMPUTED: Phase.ATTESTING,
         Cause.TOO_FEW: Phase.ABORTED,
+        Cause.OVERRUN: Phase.ABORTED,
     },
-    Phase.GATHERING: {Cause.BALLOTS_IN: Phase.OPENING},
-    Phase.SEALING: {Cause.SEALS_IN: Phase.OPENING, Cause.SANCTION: Phase.ABORTED},
+    Phase.GATHERING: {Cause.BALLOTS_IN: Phase.OPENING, Cause.OVERRUN: Phase.ABORTED},
+    Phase.SEALING: {Cause.SEALS_IN: Phase.OPENING, Cause.SANCTION: Phase.ABORTED, Cause.OVERRUN: Phase.ABORTED},
     Phase.OPENING: {**_COMPUTE, Cause.UNOPENED: Phase.ABORTED, Cause.TOO_FEW: Phase.ABORTED},
     Phase.ASKING: _COMPUTE,
-    Phase.TOSSING: {Cause.DEALT: Phase.OPENING, Cause.SANCTION: Phase.ABORTED, Cause.NO_COIN: Phase.ABORTED},
+    Phase.TOSSING: {
+        Cause.DEALT: Phase.OPENING,
+        Cause.NO_COIN: Phase.ABORTED,
+        Cause.SANCTION: Phase.ABORTED,
+        Cause.OVERRUN: Phase.ABORTED,
+    },
     Phase.ATTESTING: {
         Cause.CERTIFIED: Phase.SETTLED,
         Cause.FAILED: Phase.ABORTED,
@@ -200,6 +210,7 @@ def document() -> str:
             "",
             "An entry counts once a member and before the close; everything else is void, and void is never evidence.",
             "A SHARE in gathering, sealing or tossing is one that came too early, which is an offence.",
+            f"A TIMER for `{DRAINING}` counts while no report and no coin has begun to show.",
             "",
         ]
     )

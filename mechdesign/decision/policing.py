@@ -15,12 +15,12 @@ from mechdesign.decision.record import unpack_signed
 from mechdesign.decision.sealed_evidence import CHECKS
 from mechdesign.decision.sealing.commit_reveal import commitment
 from mechdesign.group.block import check_inclusion
-from mechdesign.group.evidence import Forking, InvalidBlock, convict, decode_evidence
+from mechdesign.group.evidence import Forking, InvalidBlock, TwoCheckpoints, convict, unwrapped
 from mechdesign.group.messages import Inclusion, Submission
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import MemberId, SignatureScheme
 from mechdesign.kernel.errors import VerificationError, WireError
-from mechdesign.kernel.wire import decode
+from mechdesign.kernel.wire import decode, digest
 
 __all__ = [
     "EVIDENCE_BYTES_MAX",
@@ -28,12 +28,16 @@ __all__ = [
     "convict_of",
     "false_opening",
     "group_offence",
+    "proof_digest",
     "verify_evidence",
     "wrong_outcome",
 ]
 
 EVIDENCE_BYTES_MAX = 16 << 20
 """Longest evidence: as many attestations as the largest roster has members, each with its header."""
+
+
+_TAG_PROOF = "mechdesign/proof/1"
 
 
 def false_opening(sealed: Entry, opened: Entry) -> bytes:
@@ -47,16 +51,23 @@ def wrong_outcome(certificate: Certificate, wrong: Entry, quorum: int) -> bytes:
     return encode_proof(Offence.WRONG_OUTCOME, signed)
 
 
+def proof_digest(data: bytes) -> bytes:
+    """What names a proof, 32 bytes."""
+    return digest(_TAG_PROOF, data)
+
+
 def group_offence(data: bytes, roster: Roster, scheme: SignatureScheme) -> tuple[MemberId, str] | None:
     """Whom the group layer's evidence convicts and of what, or None if it proves nothing; never raises."""
     member = convict(data, roster, scheme)
     if member is None:
         return None
-    match decode_evidence(data):
+    match unwrapped(data):
         case InvalidBlock():
             return member, Offence.INVALID_BLOCK.value
         case Forking():
             return member, Offence.FORKING.value
+        case TwoCheckpoints():
+            return member, Offence.TWO_CHECKPOINTS.value
     return member, Offence.EQUIVOCATION.value
 
 

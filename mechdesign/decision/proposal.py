@@ -79,9 +79,9 @@ class Sanction(StrEnum):
 
     ``recompute``: the session goes on without a report that is void in itself. ``default_report``: the proposal's
     default stands in for such a report. ``forfeit``: the deposit goes to the other players, also for not opening a
-    seal. ``abort``: the session ends and the convict's deposit goes to the other players; once the inputs are frozen
-    only the deposit moves, or a loser could buy its way out of an outcome that it has seen. ``exclude``: the members
-    ask the group for a view without the convict.
+    seal. ``abort``: the convict's deposit goes to the other players, and the session ends if no report and no coin has
+    begun to show; later only the deposit moves, or a loser could buy its way out of what it has seen. ``exclude``: the
+    members ask the group for a view without the convict.
     """
 
     RECOMPUTE = "recompute"
@@ -275,6 +275,11 @@ class Proposal:
         if len(self.encoded) > min(PROPOSAL_BYTES_MAX, roster.submission_bytes_max):
             return f"a proposal of {len(self.encoded)} bytes passes the group's limit"
         return None
+
+    def content_bytes_max(self, n: int) -> int:
+        """The longest content of a ballot in a group of n members: a report, or the dealing that seals one."""
+        sealed = self.seal is Seal.THRESHOLD
+        return self.report_bytes + (_DEALING_BYTES * n + _ENTRY_OVERHEAD if sealed else 0)
 
     @cached_property
     def encoded(self) -> bytes:

@@ -55,6 +55,7 @@ from mechdesign.decision.sealing.threshold import Purpose, verify_dealing
 from mechdesign.decision.setting import Check, Setting
 from mechdesign.decision.steps import open_step
 from mechdesign.decision.tally import Tally
+from mechdesign.decision.timers import Timers
 from mechdesign.decision.vault import Vault
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import MemberId, SignatureScheme
@@ -62,6 +63,7 @@ from mechdesign.kernel.errors import LocalProtocolError
 
 __all__ = ["Session"]
 
+_HIDDEN = frozenset({Phase.ENROLLING, Phase.GATHERING, Phase.SEALING, Phase.TOSSING})
 _STEPS = frozenset({Phase.GATHERING, Phase.SEALING, Phase.OPENING, Phase.ASKING, Phase.TOSSING})
 
 
@@ -106,7 +108,7 @@ class Session:
         self.ask: Ask | SealedAsk | Tossing | Gathering | None = None
         self.coins: list[bytes] = []
         self.waiting: Enrolled | Answers | CoinReady | None = None
-        self._timers: dict[MemberId, None] = {}
+        self._timers = Timers()
         self._tally = Tally(self.roster)
         self._outcome = Outcome(self._tally)
         self._ledger: Ledger | None = None
@@ -128,6 +130,11 @@ class Session:
     def ended(self) -> bool:
         """Whether nothing can follow."""
         return self.phase in ENDED
+
+    @property
+    def hidden(self) -> bool:
+        """Whether no report and no coin has begun to show."""
+        return self.step == 0 and self.phase in _HIDDEN
 
     @property
     def duration_ms(self) -> int | None:
@@ -171,7 +178,7 @@ class Session:
         accused: Sequence[Accusation] | None = ()
         match said:
             case TimerEntry():
-                counts = self._time(entry.sender, said)
+                counts = self._timers.take(entry.sender, said, self.phase, self.step, self.hidden)
             case EnrolEntry() | DeclineEntry():
                 stage = self.phase is Phase.ENROLLING, entry.sender in self._tally.said
                 counts = self.enrolment.take(entry.sender, said, *stage)
@@ -188,7 +195,7 @@ class Session:
             return []
         self._inputs.add(entry)
         events: list[DecisionEvent] = [] if isinstance(said, TimerEntry) else [self.progress]
-        events += self._convict([*(accused or ()), *self._docket.wrong(self._tally)])
+        events += self._convict([*(accused or ()), *self._docket.wrong(self._tally, self.statement)])
         early = filter(self.sanctions, self._docket.premature(self.ask, self.phase, said))
         events += self._sanction([(member, Offence.EARLY_SHARE.value) for member in early])
         return events + self._advance()
@@ -216,20 +223,12 @@ class Session:
         cause = Cause.COMPUTED if isinstance(said, Attest) else self._step(said)
         self.phase = follow(self.phase, cause)
         self.waiting = None
-        self._timers = {}
+        self._timers.begin()
         return [self.progress, *self._advance()]
 
     def _answered_all(self) -> None:
         if self.waiting is not None:
             raise LocalProtocolError("the session core must answer what asks it before the next entry")
-
-    # Rules of single entries: True if it counts
-
-    def _time(self, sender: MemberId, said: TimerEntry) -> bool:
-        if (said.phase, said.step) != (self.phase.value, self.step) or sender in self._timers:
-            return False
-        self._timers[sender] = None
-        return True
 
     # What closes
 
@@ -246,8 +245,10 @@ class Session:
         """Close what is due, and what that makes due."""
         events: list[DecisionEvent] = []
         while not self.ended and self.waiting is None:
+            if self.hidden and len(self._timers.overrun) >= self.roster.q:
+                return events + self._abort(Cause.OVERRUN, "the members change, and did not wait any longer")
             waits = self._waits()
-            out = waits.nobody or len(self._timers) >= self.roster.q
+            out = waits.nobody or len(self._timers.out) >= self.roster.q
             over = waits.heard >= waits.needed or out
             if self.phase is Phase.ATTESTING:
                 if over and self._tally.certified is not None:
@@ -269,7 +270,7 @@ class Session:
             return self._begin(self.enrolment.enrolled)
         self.ask = Gathering(0, Vault(self.setting, 0, Purpose.REPORT))
         self.phase = follow(self.phase, Cause.ROLL)
-        self._timers = {}
+        self._timers.begin()
         return [self.progress]
 
     def _begin(self, players: tuple[MemberId, ...]) -> list[DecisionEvent]:
@@ -287,7 +288,7 @@ class Session:
             return self._abort(Cause.NO_COIN, "too few members dealt validly for a coin")
         kinds = {Tossing: Cause.DEALT, Gathering: Cause.BALLOTS_IN}
         self.phase = follow(self.phase, kinds.get(type(self.ask), Cause.SEALS_IN))
-        self._timers = {}
+        self._timers.begin()
         return [self.progress]
 
     def _close_ask(self) -> list[DecisionEvent]:
@@ -298,8 +299,6 @@ class Session:
             reason = f"{waits.heard} of {waits.needed} members' shares are there, which does not open what was sealed"
             return self._abort(Cause.UNOPENED, reason, waits.missing)
         events = self._convict(accused)
-        if self.ended:
-            return events
         if isinstance(self.ask, Gathering):
             return self._close_gathering(self.ask)
         assert self._ledger is not None
@@ -363,9 +362,13 @@ class Session:
         return events + self._sanction(concerned)
 
     def _sanction(self, convicts: Sequence[tuple[MemberId, str]]) -> list[DecisionEvent]:
-        """Whoever was convicted at one position pays together, before the session ends for it, if it does."""
+        """Whoever was convicted at one position pays together, before the session ends for it, if it does.
+
+        Once reports or a coin begin to show, a conviction ends nothing: a cheat could have itself convicted to get out
+        of what it has seen.
+        """
         self.convicted.update(convicts)
-        if not convicts or Sanction.ABORT not in self.proposal.sanctions or self.statement is not None:
+        if not convicts or Sanction.ABORT not in self.proposal.sanctions or not self.hidden:
             return []
         names = " and ".join(f"{self.roster.name(member)} was convicted of {offence}" for member, offence in convicts)
         return self._abort(Cause.SANCTION, names)

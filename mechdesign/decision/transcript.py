@@ -37,7 +37,7 @@ from mechdesign.kernel.crypto import MemberId, SignatureScheme
 from mechdesign.kernel.errors import MechdesignError, VerificationError, WireError
 from mechdesign.kernel.flow import Flow
 
-__all__ = ["AuditReport", "Recomputation", "Recompute", "audit", "audit_stream", "verify_evidence"]
+__all__ = ["AuditReport", "Recomputation", "Recompute", "audit", "audit_stream", "react", "verify_evidence"]
 
 
 class Recomputation(Protocol):
@@ -54,6 +54,17 @@ class Recomputation(Protocol):
     def tossed(self, event: CoinReady) -> Request | Toss | Attest:
         """The same, once a coin has fallen."""
         ...
+
+
+def react(computation: Recomputation, waiting: Enrolled | Answers | CoinReady) -> Request | Toss | Attest:
+    """What a computation answers to the event that waits for it."""
+    match waiting:
+        case Enrolled():
+            return computation.enrolled(waiting)
+        case Answers():
+            return computation.answered(waiting)
+        case CoinReady():
+            return computation.tossed(waiting)
 
 
 Recompute: TypeAlias = Callable[[Proposed], Recomputation]
@@ -217,13 +228,7 @@ class _Audit:
         # Whoever has not the code can still check a session that aborted before it came to that.
         if self._computation is None:
             self._computation = self._recompute(announce(self._session.setting, None))
-        match waiting:
-            case Enrolled():
-                return self._computation.enrolled(waiting)
-            case Answers():
-                return self._computation.answered(waiting)
-            case CoinReady():
-                return self._computation.tossed(waiting)
+        return react(self._computation, waiting)
 
     def report(self, authentic: bool) -> AuditReport:
         """What holds, once everything does."""

@@ -5,9 +5,11 @@ ever. One that is lost is made good by the exchange of tips, or by the next chec
 """
 
 from mechdesign.group.checkpoint import Certified, Checkpoint, sign_checkpoint, signed_checkpoint, state_digest
+from mechdesign.group.meter import Meter
 from mechdesign.group.packets import Vouch
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import SignatureScheme, Signer
+from mechdesign.kernel.machine import Instant
 
 __all__ = ["Certifier"]
 
@@ -15,6 +17,8 @@ _PENDING_MAX = 4
 # Checkpoints that wait for signatures; where none is certified for so long, a newer one will be.
 _EARLY_MAX = 4
 # Signatures of one member over checkpoints that we have not reached yet.
+_EARLY_PER_S, _EARLY_BURST = 64, 256
+# So many of them are looked at: a member can sign one checkpoint after another that will never be.
 
 
 class Certifier:
@@ -33,6 +37,7 @@ class Certifier:
         self._pending: dict[int, tuple[Checkpoint, bytes, bytes]] = {}
         self._signatures: dict[int, dict[int, bytes]] = {}
         self._early: list[dict[int, tuple[bytes, bytes]]] = [{} for _ in range(roster.n)]
+        self._eager = Meter(roster.n, _EARLY_PER_S, _EARLY_BURST)
 
     @property
     def index(self) -> int:
@@ -60,34 +65,45 @@ class Certifier:
         if len(self._pending) > _PENDING_MAX:
             self._forget(min(self._pending))
 
-    def heard(self, vouch: Vouch) -> list[tuple[int, bytes]]:
-        """Signatures that a neighbour passed on; gives those that hold and are new to us, to be relayed."""
-        fresh = []
-        for place, signature in vouch.signatures:
-            if place != self._me and self._take(vouch.index, vouch.named, place, signature):
-                fresh.append((place, signature))
-        return fresh
+    def heard(self, vouch: Vouch, now: Instant) -> tuple[list[tuple[int, bytes]], bool]:
+        """Take signatures that a neighbour passed on.
 
-    def _take(self, index: int, named: bytes, place: int, signature: bytes) -> bool:
+        Returns:
+            Those that hold and are new to us, to be relayed; and whether all that were looked at hold. What cannot
+            matter is not looked at, and nothing behind the first that does not hold: nobody honest passes that on.
+        """
+        fresh: list[tuple[int, bytes]] = []
+        for place, signature in vouch.signatures:
+            if place == self._me or not self._matters(vouch.index, vouch.named, place, now):
+                continue
+            if not signed_checkpoint(vouch.index, vouch.named, place, signature, self._roster, self._scheme):
+                return fresh, False
+            self._keep(vouch.index, vouch.named, place, signature, now)
+            fresh.append((place, signature))
+        return fresh, True
+
+    def _matters(self, index: int, named: bytes, place: int, now: Instant) -> bool:
+        """Whether a member's signature over a checkpoint would be new, and over what may be the one that we reach."""
         if index <= self.index:
             return False
         known = self._signatures.get(index)
-        early = self._early[place]
         if known is not None:
-            if place in known or self._pending[index][2] != named:
-                return False
-        elif index in early or (self._pending and index < max(self._pending)):
+            return place not in known and self._pending[index][2] == named
+        if index in self._early[place] or (self._pending and index < max(self._pending)):
             return False
-        if not signed_checkpoint(index, named, place, signature, self._roster, self._scheme):
-            return False
+        return self._eager.allows(place, now)
+
+    def _keep(self, index: int, named: bytes, place: int, signature: bytes, now: Instant) -> None:
+        known = self._signatures.get(index)
         if known is not None:
             known[place] = signature
-            return True
+            return
+        self._eager.charge(place, 1, now)
+        early = self._early[place]
         early[index] = (named, signature)
         if len(early) > _EARLY_MAX:
             # Of a far member the newest count: the older ones are on their way out.
             del early[min(early)]
-        return True
 
     def certified(self) -> Certified | None:
         """The newest checkpoint that has become certified since the last call, or None."""

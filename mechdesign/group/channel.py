@@ -5,10 +5,13 @@ A frame is a channel of 16 bytes and then a packet. The channel of an epoch is t
 
 from mechdesign.group.roster import Roster
 
-__all__ = ["CHANNEL_BYTES", "channel_of", "frame", "unframe"]
+__all__ = ["CHANNEL_BYTES", "FRAME_BYTES_LEAST", "channel_of", "frame", "unframe"]
 
 CHANNEL_BYTES = 16
 """Length of a channel."""
+
+FRAME_BYTES_LEAST = 1 << 20
+"""A transport has to carry frames of this length: every packet of any group and of the lobby then fits into one."""
 
 
 def channel_of(roster: Roster) -> bytes:

@@ -12,18 +12,19 @@ Promises on effects, beside those of every machine:
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from mechdesign.group.block import Block, Standing, judge, parse_block
+from mechdesign.group.block import Block
 from mechdesign.group.block_manager import BlockManager
 from mechdesign.group.checkpoint import Certified
 from mechdesign.group.committer import CommitRule
 from mechdesign.group.gate import Gate
+from mechdesign.group.intake import Intake
 from mechdesign.group.keeping import Keeping
 from mechdesign.group.linearizer import Conflict
 from mechdesign.group.messages import Append, Broadcast, Delivered, GroupEffect
 from mechdesign.group.ordering import Ordered, Ordering
 from mechdesign.group.outbox import Outbox
 from mechdesign.group.pacing import Pacing
-from mechdesign.group.packets import Blocks, LogPart, LogWant, Pull, Snapshot, Tips, Vouch, Want, decode_packet
+from mechdesign.group.packets import Blocks, LogPart, LogWant, Pull, Snapshot, Tips, Vouch, Want
 from mechdesign.group.proposer import Proposer
 from mechdesign.group.records import read_records
 from mechdesign.group.roster import Roster
@@ -75,12 +76,12 @@ class GroupCore:
         self._signer = signer
         self._scheme = scheme
         self._me = me
-        self._ahead_max = config.rounds_ahead_max
         self._gate = Gate(roster, microseconds(config.round_timeout_s))
         self._order = Ordering(roster, config.log_bytes_max, rule, View(roster, scheme, convicts))
         self._dag = self._order.dag
         self._watch = Watch(roster)
         self._manager = BlockManager(self._dag, roster.n, config.parked_per_author, self._watch.equivocates)
+        self._intake = Intake(roster, scheme, self._manager, config.rounds_ahead_max)
         self._proposer = Proposer(roster, me, self._dag)
         self._outbox = Outbox(roster, signer.public, config.pending_bytes_max)
         self._pacing = Pacing(roster, config)
@@ -89,8 +90,8 @@ class GroupCore:
         self._turn = Turn(roster, me, config, self._order, self._proposer, self._outbox, self._pacing)
         self._restored = False
         self._restoring = False
+        self._resting = False
         self._wake: Instant | None = None
-        self._dropped: dict[str, int] = {}
         self._down: list[GroupEffect] = []
         self._up: list[GroupEffect] = []
 
@@ -155,7 +156,7 @@ class GroupCore:
         self._require_restored()
         place = self._roster.place(incoming.peer)
         if place is None or place == self._me:
-            self._drop("stranger")
+            self._intake.drop("stranger", incoming.peer, now)
             return ()
         match incoming:
             case LinkUp():
@@ -181,7 +182,7 @@ class GroupCore:
     def status(self) -> GroupStatus:
         """What this member can say about its group now."""
         parts = (self._order, self._proposer, self._pacing, self._turn, self._sync, self._keeping, self._gate)
-        return describe(self._roster, *parts, self._watch, self._manager, len(self._outbox), self._dropped)
+        return describe(self._roster, *parts, self._watch, self._manager, len(self._outbox), self._intake.dropped)
 
     # ----------------------------------------------------------------------------------------------------- the epoch
 
@@ -191,13 +192,17 @@ class GroupCore:
 
     @property
     def order(self) -> Ordering:
-        """What was decided; once it has a final checkpoint no more blocks are made and no more entries handed up."""
+        """What was decided; once it has a final checkpoint no more entries are handed up, and our blocks are empty."""
         return self._order
 
     @property
     def outbox(self) -> Outbox:
         """Our own submissions."""
         return self._outbox
+
+    def rest(self) -> None:
+        """The epoch is over and its end is certified: serve what is held, and sign no more."""
+        self._resting = True
 
     def lacking(self, source: int, signer: int) -> tuple[MemberId, ...]:
         """The neighbours that what a member said, and a neighbour handed on, will not reach without us."""
@@ -211,7 +216,7 @@ class GroupCore:
     # ----------------------------------------------------------------------------------------------------- packets
 
     def _packet(self, place: int, peer: MemberId, data: bytes, now: Instant) -> None:
-        match decode_packet(self._roster, data):
+        match self._intake.packet(peer, data, now):
             case Blocks(blocks):
                 for wire in blocks:
                     self._block(place, peer, wire, now)
@@ -222,33 +227,18 @@ class GroupCore:
             case LogWant() | LogPart() | Snapshot() | Vouch() as packet:
                 sends, dropped = self._keeping.packet(place, packet, now)
                 self._send(sends)
-                self._drop(dropped)
+                self._intake.drop(dropped, peer, now)
                 self._fetch(now)
             case Tips() as tips:
                 self._send(self._sync.hear_tips(place, tips, now))
                 self._send(self._keeping.remind(place, tips))
                 self._gate.answered(place, tips.rounds[self._me], self._proposer.round)
-            case None:
-                self._drop("undecodable")
 
     def _block(self, place: int, peer: MemberId, wire: bytes, now: Instant) -> None:
-        block = parse_block(wire, self._roster)
-        if block is None:
-            self._drop("undecodable")
-            return
-        reason = self._manager.screen(block, self._order.committer.undecided_round, self._ahead_max)
-        if reason is not None:
-            self._drop(reason)
-            if reason == "duplicate":
-                self._sync.showed(place, block.digest)
-            elif reason == "ahead":
-                self._send(self._sync.promises(place, block.author, block.round, now))
-            return
-        standing = judge(block, self._roster, self._scheme)
-        if standing is not Standing.VALID:
-            self._drop(standing.value)
-            if standing is Standing.INVALID:
-                self._up.extend(self._watch.invalid(block))
+        block, dropped = self._intake.block(peer, wire, self._order.committer.undecided_round, now)
+        if block is None or dropped is not None:
+            if block is not None:
+                self._dropped(place, block, dropped, now)
             return
         if block.author == self._me:
             self._gate.stolen(block.round)
@@ -256,11 +246,23 @@ class GroupCore:
         self._sync.arrived(block.digest)
         self._pacing.heard(block.author)
         self._absorb(self._manager.offer(block, peer), place, now)
+        if block.digest in self._dag:
+            self._sync.catchup.brought(place, block.round)
         if block.digest in self._manager:
             far = block.round > self._dag.highest + _FAR
             self._send(self._sync.missing(self._manager.missing(block, far), now))
             if far:
                 self._send(self._sync.promises(place, block.author, block.round, now))
+
+    def _dropped(self, place: int, block: Block, reason: str | None, now: Instant) -> None:
+        """What a block that is dropped still tells."""
+        match reason:
+            case "duplicate":
+                self._sync.showed(place, block.digest)
+            case "ahead":
+                self._send(self._sync.promises(place, block.author, block.round, now))
+            case "invalid":
+                self._up.extend(self._watch.invalid(block))
 
     # -------------------------------------------------------------------------------------------------- acceptance
 
@@ -363,8 +365,8 @@ class GroupCore:
     def _advance(self, now: Instant) -> None:
         """Make the blocks that are due, and note when to look again."""
         for _ in range(_STEPS_MAX):
-            closed = self._order.final is not None or self._order.committer.forked is not None
-            if not self._gate.passes(now) or closed or self._sync.catching_up():
+            ended = self._resting or self._order.committer.forked is not None
+            if not self._gate.passes(now) or ended or self._sync.catchup.holds(now):
                 self._wake = None
                 return
             turn = self._turn.look(now)
@@ -384,10 +386,6 @@ class GroupCore:
 
     def _ids(self, places: Iterable[int]) -> tuple[MemberId, ...]:
         return tuple(self._roster.ids[place] for place in places)
-
-    def _drop(self, reason: str | None) -> None:
-        if reason is not None:
-            self._dropped[reason] = self._dropped.get(reason, 0) + 1
 
     def _send(self, sends: Iterable[Send]) -> None:
         self._down.extend(sends)

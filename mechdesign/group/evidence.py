@@ -1,14 +1,19 @@
 """Proofs that a member broke the protocol, checkable offline by anyone who holds the roster.
 
-Four kinds: two signed headers for one (epoch, round, author) or on one own predecessor; a signed header that is
+Five kinds: two signed headers for one (epoch, round, author) or on one own predecessor; a signed header that is
 invalid by its own bytes; two different signed submissions under one (sender, sequence number); two different signed
-ends of one epoch. Silence, delay and a reference left out can never be proved, so there is no kind for them.
+ends of one epoch; two different signed checkpoints of one index. Silence, delay and a reference left out can never be
+proved, so there is no kind for them.
+
+A proof is judged by the roster of its epoch. One that came too late for that carries the roster along: no honest member
+breaks the rules of any roster, so whoever knows only the present one can convict all the same.
 """
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from mechdesign.group.block import (
+    ROUND_MAX,
     Header,
     check_header,
     check_inclusion,
@@ -16,6 +21,7 @@ from mechdesign.group.block import (
     parse_header,
     signed_by_author,
 )
+from mechdesign.group.checkpoint import signed_checkpoint
 from mechdesign.group.leaf import Said
 from mechdesign.group.messages import Inclusion
 from mechdesign.group.roster import Roster
@@ -29,18 +35,23 @@ __all__ = [
     "Equivocation",
     "Evidence",
     "Forking",
+    "Former",
     "InvalidBlock",
     "Signed",
+    "TwoCheckpoints",
     "convict",
     "decode_evidence",
     "encode_evidence",
     "evidence_bytes_max",
+    "unwrapped",
 ]
 
 _EQUIVOCATION = 1
 _INVALID_BLOCK = 2
 _CONFLICT = 3
 _FORKING = 4
+_CHECKPOINTS = 5
+_FORMER = 6
 _PATH_MAX = 32
 _SAID_BYTES = 128
 
@@ -103,7 +114,37 @@ class Forking:
     other: tuple[Statement, bytes]
 
 
-Evidence: TypeAlias = Equivocation | InvalidBlock | ConflictingSubmissions | Forking
+@dataclass(frozen=True, slots=True)
+class TwoCheckpoints:
+    """Two different checkpoints of one index, both signed by one member: two logs, for one log has one of each index.
+
+    Attributes:
+        member: who signed both.
+        index: of the commit.
+        one: digest of a checkpoint, and the signature.
+        other: another.
+    """
+
+    member: MemberId
+    index: int
+    one: tuple[bytes, bytes]
+    other: tuple[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """A proof about a past epoch of the group, for those who may know nothing of that epoch.
+
+    Attributes:
+        roster: the bytes of that epoch's roster.
+        proof: the encoded evidence, of any kind but :class:`Forking`, which needs no roster, and this one.
+    """
+
+    roster: bytes
+    proof: bytes
+
+
+Evidence: TypeAlias = Equivocation | InvalidBlock | ConflictingSubmissions | Forking | TwoCheckpoints | Former
 """Everything that convicts."""
 
 
@@ -125,10 +166,14 @@ def encode_evidence(evidence: Evidence) -> bytes:
             return encode((_CONFLICT, *halves))
         case Forking(member, first_end, second_end):
             return encode((_FORKING, member, *sorted((_end(*first_end), _end(*second_end)))))
+        case Former(roster, proof):
+            return encode((_FORMER, roster, proof))
+        case TwoCheckpoints(member, index, first_signed, second_signed):
+            return encode((_CHECKPOINTS, member, index, *sorted((encode(first_signed), encode(second_signed)))))
 
 
 def evidence_bytes_max(roster: Roster) -> int:
-    """The size that no evidence about a valid or invalid block of the group passes, in bytes.
+    """The size that no evidence about a valid or invalid block of the present epoch passes, in bytes.
 
     A roster whose submissions may not be as long leaves some misdeeds without a conviction.
     """
@@ -146,6 +191,13 @@ def _ended(data: bytes) -> tuple[Statement, bytes] | None:
             fields = (roster, checkpoint, state, successor)
             if all(len(field) == DIGEST_BYTES for field in fields):
                 return Statement(*fields), signature
+    return None
+
+
+def _named(data: bytes) -> tuple[bytes, bytes] | None:
+    match decode(data):
+        case (bytes(named), bytes(signature)) if len(named) == DIGEST_BYTES:
+            return named, signature
     return None
 
 
@@ -190,9 +242,23 @@ def decode_evidence(data: bytes) -> Evidence | None:
                 first, second = _ended(end), _ended(end2)
                 if first is not None and second is not None:
                     return Forking(MemberId(member), first, second)
+            case (int(kind), bytes(roster), bytes(proof)) if kind == _FORMER:
+                return Former(roster, proof)
+            case (int(kind), bytes(member), int(index), bytes(named), bytes(named2)) if (
+                kind == _CHECKPOINTS and type(index) is int and 0 <= index <= ROUND_MAX
+            ):
+                one_named, other_named = _named(named), _named(named2)
+                if one_named is not None and other_named is not None:
+                    return TwoCheckpoints(MemberId(member), index, one_named, other_named)
     except WireError:
         return None
     return None
+
+
+def unwrapped(data: bytes) -> Evidence | None:
+    """What was done, for a proof of any epoch; None for bytes that are no evidence."""
+    evidence = decode_evidence(data)
+    return decode_evidence(evidence.proof) if isinstance(evidence, Former) else evidence
 
 
 def _signed(signed: Signed, roster: Roster, scheme: SignatureScheme) -> Header | None:
@@ -236,6 +302,29 @@ def convict(data: bytes, roster: Roster, scheme: SignatureScheme) -> MemberId | 
                 return None
             both = one_end.signed(member, one_signature, scheme) and other_end.signed(member, other_signature, scheme)
             return member if both else None
+        case TwoCheckpoints(member, index, (one_named, one_signature), (other_named, other_signature)):
+            place = roster.place(member)
+            if place is None or one_named == other_named:
+                return None
+            holds = signed_checkpoint(index, one_named, place, one_signature, roster, scheme)
+            if not holds or not signed_checkpoint(index, other_named, place, other_signature, roster, scheme):
+                return None
+            return member
+        case Former(encoded, proof):
+            past = _past(encoded, roster)
+            if past is None or isinstance(decode_evidence(proof), Forking | Former):
+                return None
+            convicted = convict(proof, past, scheme)
+            return convicted if convicted is not None and roster.place(convicted) is not None else None
+
+
+def _past(encoded: bytes, roster: Roster) -> Roster | None:
+    """The roster of an earlier epoch of a group."""
+    try:
+        past = Roster.parse(encoded)
+    except WireError:
+        return None
+    return past if past.group == roster.group and past.epoch < roster.epoch and past.encoded == encoded else None
 
 
 def _twins(first: Header, second: Header) -> bool:

@@ -20,7 +20,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from mechdesign.group.channel import channel_of, unframe
-from mechdesign.group.checkpoint import Checkpoint
 from mechdesign.group.committer import CommitRule
 from mechdesign.group.messages import (
     Append,
@@ -30,13 +29,12 @@ from mechdesign.group.messages import (
     EvidenceFound,
     GroupEffect,
     Ready,
-    Submission,
     ViewChanged,
     ViewChanging,
 )
-from mechdesign.group.multicast.private import PRIVATE
 from mechdesign.group.roster import Member, Roster
 from mechdesign.group.status import GroupStatus, outsider
+from mechdesign.group.tolerance import Tolerance
 from mechdesign.group.views.epoch import BEGINNING, Epoch, beginning, read_beginning
 from mechdesign.group.views.guide import Guide
 from mechdesign.group.views.invitation import Invitation
@@ -50,8 +48,10 @@ from mechdesign.group.views.packets import (
     decode_epoch_packet,
     is_epoch_packet,
 )
+from mechdesign.group.views.proofs import Proofs
+from mechdesign.group.views.said import Said
 from mechdesign.group.views.transition import Transition
-from mechdesign.group.views.view import Convicts, broadcast_of, is_reserved, is_view_key
+from mechdesign.group.views.view import Convicts, broadcast_of, is_reserved
 from mechdesign.kernel.config import GroupConfig, microseconds
 from mechdesign.kernel.crypto import MemberId, SignatureScheme, Signer
 from mechdesign.kernel.errors import LocalProtocolError
@@ -59,8 +59,6 @@ from mechdesign.kernel.machine import Instant
 from mechdesign.transport.messages import LinkDown, LinkEvent, LinkUp, Packet, Send
 
 __all__ = ["Group"]
-
-_SAID = "said"
 
 
 class Group:
@@ -114,7 +112,9 @@ class Group:
         self._transition = Transition(start, self._epoch, scheme, config, self._linked, expected)
         self._channels: tuple[bytes, ...] = (channel_of(start),)
         self._dropped: dict[str, int] = {}
-        self._proved: dict[MemberId, EvidenceFound] = {}
+        self._tolerance = Tolerance()
+        self._proofs = Proofs()
+        self._said = Said()
         self._down: list[GroupEffect] = []
         self._up: list[GroupEffect] = []
 
@@ -139,17 +139,18 @@ class Group:
             raise LocalProtocolError("a group takes its journal back once, before everything else")
         self._restored = True
         records = list(records)
-        used = [key for table, key, _ in records if table == _SAID]
+        self._said.restore(records)
         for table, key, data in records:
             if (table, key) == BEGINNING:
                 roster, state = read_beginning(data)
                 self._guide.stand(roster, state, (), None)
                 self._begin(roster, state)
-            elif table == BEGINNING[0]:
-                self._guide.annals.restore(key, data)
+            elif table == BEGINNING[0] and not self._guide.annals.restore(key, data):
+                self._proofs.restore(key, data)
         self._listen()
         if self._epoch is not None:
-            self._take(self._epoch, self._epoch.restore(records, used, now), now)
+            self._take(self._epoch, self._epoch.restore(records, self._said, now), now)
+        self._up += self._proofs.holding(self.roster)
         return self._effects(now)
 
     def submit(self, request: Broadcast | Change | Ready, now: Instant) -> Sequence[GroupEffect]:
@@ -224,8 +225,7 @@ class Group:
     @property
     def before(self) -> Roster | None:
         """Of the epoch before the present one, where it is known."""
-        rosters = self._guide.annals.rosters
-        return rosters[-1] if rosters else None
+        return next(reversed(self._guide.annals.rosters), None)
 
     @property
     def channels(self) -> tuple[bytes, ...]:
@@ -265,23 +265,28 @@ class Group:
             else:
                 self._point(peer, channel, now)
             return
+        if not self._tolerance.admits(peer, now):
+            self._drop("cut off")
+            return
         match decode_epoch_packet(data):
             case None:
-                self._drop("undecodable")
+                self._drop("undecodable", peer, now)
             case Signatures() as said:
-                if epoch is not None and epoch is self._epoch:
-                    self._tell(*self._transition.hear(peer, said))
-                    return
-                if epoch is not None:
-                    self._tell((), epoch.closing.heard(said)[1])
-                self._point(peer, channel, now)
+                present = epoch is not None and epoch is self._epoch
+                sends, proofs, hold = self._transition.hear(peer, said) if present else self._guide.hear(channel, said)
+                self._tell(sends, proofs)
+                if not present:
+                    self._point(peer, channel, now)
+                if not hold:
+                    self._drop("forged", peer, now)
             case Ask(state):
                 self._down += self._guide.answer(peer, channel, state, now)
             case Trail(certificates):
-                self._tell((), self._guide.annals.contradicted(channel, certificates[0], self._scheme))
-                followed = None if self._left else self._transition.follow(peer, channel, certificates, now)
-                if followed is None:
-                    self._drop("trail")
+                contradicted = self._guide.annals.contradicted(channel, certificates[0], self._scheme)
+                followed = ([], []) if self._left else self._transition.follow(peer, channel, certificates, now)
+                self._tell((), contradicted or ())
+                if contradicted is None or followed is None:
+                    self._drop("trail", peer, now, self.roster.q)
                 else:
                     self._tell(*followed)
             case State(data):
@@ -293,8 +298,7 @@ class Group:
         sends = self._guide.point(peer, channel, now)
         if sends is None:
             self._drop("channel")
-        else:
-            self._down += sends
+        self._down += sends or ()
 
     # ----------------------------------------------------------------------------------------------------- the switch
 
@@ -303,15 +307,19 @@ class Group:
         pursuit, epoch = self._transition.pursuit, self._epoch
         assert pursuit.state is not None
         closed = epoch is not None and epoch.closing.statement is not None and len(pursuit.certificates) == 1
-        pending, used = self._carried(epoch) if epoch is not None and self.carry_over else ([], [])
-        earlier = [*epoch.core.outbox.earlier, *used] if epoch is not None and self.carry_over else []
+        final = pursuit.certificates[0].checkpoint
+        pending, used = epoch.unordered(final) if epoch is not None and self.carry_over else ([], [])
         records, gone = self._guide.stand(pursuit.newest, pursuit.state, pursuit.ended, epoch if closed else None)
-        records += [Append(_SAID, key, b"") for key in used]
-        records.append(beginning(pursuit.newest, pursuit.state))
+        written, forgotten = self._said.add(used)
+        records += [*written, beginning(pursuit.newest, pursuit.state)]
+        gone += forgotten
         gone += [] if epoch is None else list(epoch.names())
+        gone += self._proofs.release(pursuit.newest)
         self._begin(pursuit.newest, pursuit.state)
+        # What was found as an epoch ended came too late for its log.
+        self._up += self._proofs.holding(pursuit.newest)
         self._listen()
-        begun = [] if self._epoch is None else self._epoch.restore((), earlier, now)
+        begun = [] if self._epoch is None else self._epoch.restore((), self._said, now)
         if self._epoch is not None:
             # What is carried over changes epochs together with us: a crash finds it in one of the two.
             records += self._epoch.carry(pending, now)
@@ -330,30 +338,12 @@ class Group:
         self._epoch = None if self._left else self._run(roster)
         self._transition = Transition(roster, self._epoch, self._scheme, self._config, self._linked)
         self._up.append(ViewChanged(roster, state))
-        # What was found as an epoch ended came too late for its log.
-        self._proved = {member: proof for member, proof in self._proved.items() if roster.place(member) is not None}
-        self._up += self._proved.values()
 
     def _run(self, roster: Roster) -> Epoch:
         return Epoch(roster, self._signer, self._scheme, self._config, self._convicts, self._rule)
 
     def _listen(self) -> None:
         self._channels = tuple(map(channel_of, (*self._guide.annals.rosters, self.roster)))
-
-    def _carried(self, epoch: Epoch) -> tuple[list[tuple[bytes, Submission]], list[bytes]]:
-        """What of ours the epoch did not order, and the other keys that we used in it.
-
-        The last checkpoint says what it ordered, also to one that never saw the end of the log.
-        """
-        me = epoch.roster.place(self._signer.public)
-        final = Checkpoint.parse(self._transition.pursuit.certificates[0].checkpoint, epoch.roster)
-        assert me is not None
-        assert final is not None
-        pending = list(epoch.core.outbox.pending(final.counts[me].has))
-        left = {key for key, _ in pending}
-        # What is sealed for members of one roster is for the layer beside to seal again.
-        again = [(key, said) for key, said in pending if said.kind != PRIVATE and not is_reserved(said.kind)]
-        return again, [key for key in epoch.core.outbox.keys if key not in left and not is_view_key(key)]
 
     # -------------------------------------------------------------------------------------------------------- helpers
 
@@ -369,25 +359,38 @@ class Group:
             if isinstance(effect, Append | Compact | Send):
                 self._down.append(effect)
                 continue
+            if isinstance(effect, EvidenceFound):
+                self._prove(effect, epoch)
+                continue
             self._up.append(effect)
             changing = changing or isinstance(effect, ViewChanging)
         if changing and self.carry_over:
             self._take(epoch, epoch.core.submit(broadcast_of(Ready(b"")), now), now)
 
     def _tell(self, sends: Iterable[Send], proofs: Iterable[EvidenceFound]) -> None:
-        """Send, and hand up proofs: one against each member, for who shows us two ends may do so again and again."""
+        """Send, and hand up proofs that hold in any epoch."""
         self._down += sends
-        for proof in proofs:
-            if proof.member not in self._proved:
-                self._proved[proof.member] = proof
-                self._up.append(proof)
+        for found in proofs:
+            self._prove(found, None)
+
+    def _prove(self, found: EvidenceFound, epoch: Epoch | None) -> None:
+        """Hand up a proof as it holds in the present epoch; one about the past once, for we may be shown it often."""
+        news = self._proofs.keep(found, self.roster if epoch is None else epoch.roster)
+        self._down += [] if news is None else [news[1]]
+        if epoch is not None and not epoch.over:
+            self._up.append(found)
+        elif news is not None:
+            self._up.append(news[0].found)
 
     def _require_restored(self) -> None:
         if not self._restored:
             raise LocalProtocolError("call restore first, with no records if the journal is new")
 
-    def _drop(self, reason: str) -> None:
+    def _drop(self, reason: str, liar: MemberId | None = None, now: Instant = 0, cost: int = 1) -> None:
+        """Count what is thrown away, and charge whoever sent what no honest peer would."""
         self._dropped[reason] = self._dropped.get(reason, 0) + 1
+        if liar is not None:
+            self._tolerance.charge(liar, now, cost)
 
     def _effects(self, now: Instant) -> Sequence[GroupEffect]:
         self._down += self._transition.look(now)

@@ -76,13 +76,14 @@ class Keeping:
         vouch = self._certifier.own(checkpoint.index) if say else None
         return [] if vouch is None else self._sync.packet(self._sync.linked, vouch)
 
-    def _hear(self, place: int, vouch: Vouch) -> list[Send]:
+    def _hear(self, place: int, vouch: Vouch, now: Instant) -> tuple[list[Send], str | None]:
         """A neighbour passed on signatures: those that are new go on to whoever has no link to the signer."""
         sends: list[Send] = []
-        for signer, signature in self._certifier.heard(vouch):
+        fresh, hold = self._certifier.heard(vouch, now)
+        for signer, signature in fresh:
             relayed = Vouch(vouch.index, vouch.named, ((signer, signature),))
             sends += self._sync.packet(self._sync.lacking(place, signer), relayed)
-        return sends
+        return sends, None if hold else "forged"
 
     def remind(self, place: int, tips: Tips) -> list[Send]:
         """Make good signatures that a neighbour may have missed."""
@@ -134,18 +135,18 @@ class Keeping:
             case Snapshot():
                 return [], self._take_snapshot(place, packet, now)
             case Vouch():
-                return self._hear(place, packet), None
+                return self._hear(place, packet, now)
 
     def _take_snapshot(self, place: int, snapshot: Snapshot, now: Instant) -> str | None:
         """A neighbour says that what we ask for is no longer kept."""
-        if not self._sync.owed(place):
+        if not self._sync.catchup.owed(place):
             return "unasked"
         certified = parse_certified(snapshot.state, snapshot.signatures, self._roster, self._scheme)
         if certified is None:
             return "garbage"
         if certified.checkpoint.index > self._order.commits:
             self._recovery.begin(certified, place, now)
-            self._sync.hold(True)
+            self._sync.catchup.wait_for_log(True, now)
         return None
 
     def fetch(self, now: Instant) -> tuple[list[Send], tuple[Certified, Sequence[Block]] | None]:
@@ -159,5 +160,5 @@ class Keeping:
             ask = self._recovery.due(now)
             return [] if ask is None else self._sync.packet((ask[0],), ask[1]), None
         self._recovery.drop()
-        self._sync.hold(False)
+        self._sync.catchup.wait_for_log(False, now)
         return [], (target, blocks) if blocks is not None and ahead else None

@@ -2,9 +2,11 @@
 
 It has the face of :class:`~mechdesign.group.group.Group` and takes a few more requests. What is beside the order lives
 within one epoch; direct messages whose receipts are missing when it ends are sent again in the next, to those who are
-still members. A recipient that had taken one, and whose receipt was lost with the epoch, then takes it twice. A private
-message that is not ordered when its epoch ends is sealed again for those who are still members, where the group carries
-over what was not ordered; its key keeps it from being ordered twice.
+still members, also where a crash comes in between. A recipient that had taken one, and whose receipt was lost with the
+epoch, then takes it twice. A private message that is not ordered when its epoch ends is sealed again for those who are
+still members, where the group carries over what was not ordered; its key keeps it from being ordered twice.
+
+A neighbour counts as one beside the order once it has spoken in our epoch: whoever is in another would not hear us.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,10 +26,12 @@ from mechdesign.group.messages import (
     ViewChanged,
 )
 from mechdesign.group.multicast.direct import Acknowledged, Direct, DirectDelivered
-from mechdesign.group.multicast.multicast import TABLE, Means, Multicast, MulticastEffect, is_beside
+from mechdesign.group.multicast.multicast import Means, Multicast, MulticastEffect, is_beside
+from mechdesign.group.multicast.outgoing import TABLE, left_behind, of_epoch
 from mechdesign.group.multicast.private import PRIVATE, FalseEnvelope, Private, PrivateDelivered
 from mechdesign.group.roster import Roster
 from mechdesign.group.status import GroupStatus
+from mechdesign.group.topology import Located
 from mechdesign.kernel.config import GroupConfig
 from mechdesign.kernel.crypto import MemberId, SignatureScheme, Signer
 from mechdesign.kernel.errors import JournalError, LocalProtocolError, WireError
@@ -35,12 +39,15 @@ from mechdesign.kernel.machine import Instant
 from mechdesign.kernel.wire import decode, encode
 from mechdesign.transport.messages import LinkDown, LinkEvent, LinkUp, Packet, Send
 
-__all__ = ["GroupLayer", "LayerEffect", "LayerRequest"]
+__all__ = ["GroupLayer", "LayerEffect", "LayerRequest", "MulticastEvent"]
 
 LayerRequest: TypeAlias = Broadcast | Change | Ready | Private | Direct
 """What the layer above asks."""
 
-LayerEffect: TypeAlias = GroupEffect | PrivateDelivered | FalseEnvelope | DirectDelivered | Acknowledged
+MulticastEvent: TypeAlias = PrivateDelivered | FalseEnvelope | DirectDelivered | Acknowledged
+"""What it tells of messages to some of the members."""
+
+LayerEffect: TypeAlias = GroupEffect | MulticastEvent | Located
 """Everything that the layer asks for, downward and upward."""
 
 _WHISPER = "whisper"
@@ -56,17 +63,28 @@ class GroupLayer:
         scheme: checks everybody's signatures.
         config: local settings.
         means: for messages to some members; without them there is only the map of links.
+        address: where we listen, for members to know that came in later; empty where nobody can dial us.
     """
 
     def __init__(
-        self, group: Group, signer: Signer, scheme: SignatureScheme, config: GroupConfig, means: Means | None = None
+        self,
+        group: Group,
+        signer: Signer,
+        scheme: SignatureScheme,
+        config: GroupConfig,
+        means: Means | None = None,
+        *,
+        address: str = "",
     ) -> None:
         self.group = group
         self._signer = signer
         self._scheme = scheme
         self._config = config
         self._means = means
-        self._linked: dict[bytes, None] = {}
+        self._address = address
+        self._linked: dict[MemberId, None] = {}
+        # Which of them spoke in this epoch.
+        self._here: dict[MemberId, None] = {}
         self._kept: dict[bytes, None] = {}
         self._whispers: dict[bytes, Private] = {}
         self._beside = self._new()
@@ -93,8 +111,9 @@ class GroupLayer:
         if self._beside is not None:
             self._beside.restore(records, now)
         self._whispers = {key: _read_whisper(key, data) for table, key, data in records if table == _WHISPER}
-        # An epoch may have ended before we could seal them again.
-        return [*(each for effect in effects for each in self._beside_order(effect)), *self._whisper_again(now)]
+        told = [each for effect in effects for each in self._beside_order(effect)]
+        # An epoch may have ended before we could send them again.
+        return [*self._hand_on(left_behind(records, self.group.roster), now), *told, *self._whisper_again(now)]
 
     def submit(self, request: LayerRequest, now: Instant) -> Sequence[LayerEffect]:
         """Take a request.
@@ -120,22 +139,31 @@ class GroupLayer:
         match incoming:
             case LinkUp(peer):
                 self._linked[peer] = None
-                place = self._place(peer)
-                if place is not None and self._beside is not None:
-                    beside = self._put(self._beside.link_up(place, now), now)
+                self._here.pop(peer, None)
             case LinkDown(peer):
                 self._linked.pop(peer, None)
-                place = self._place(peer)
+                self._here.pop(peer, None)
+                place = self.group.roster.place(peer)
                 if place is not None and self._beside is not None:
                     self._beside.link_down(place, now)
             case Packet(peer, data):
                 channel, packet = unframe(data)
+                place = self.group.roster.place(peer)
+                if place is not None and channel == channel_of(self.group.roster):
+                    beside = self._hear(peer, place, packet, now)
                 if is_beside(packet):
-                    place = self._place(peer)
-                    if self._beside is None or place is None or channel != channel_of(self.group.roster):
-                        return ()
-                    return self._put(self._beside.packet(place, packet, now), now)
+                    return beside
         return [*self._route(self.group.receive(incoming, now), now), *beside]
+
+    def _hear(self, peer: MemberId, place: int, packet: bytes, now: Instant) -> list[LayerEffect]:
+        """A member spoke in our epoch: beside the order it is a neighbour from the first time on."""
+        effects: list[MulticastEffect] = []
+        if self._beside is not None and peer in self._linked and peer not in self._here:
+            self._here[peer] = None
+            effects += self._beside.link_up(place, now)
+        if self._beside is not None and is_beside(packet):
+            effects += self._beside.packet(place, packet, now)
+        return self._put(effects, now)
 
     def tick(self, now: Instant) -> Sequence[LayerEffect]:
         """Do what was due at ``deadline``."""
@@ -168,7 +196,10 @@ class GroupLayer:
         status = self.group.status()
         if self._beside is None:
             return status
-        return replace(status, reached=self._beside.reached, cut_vertices=self._beside.cut_vertices)
+        waited = [member for direct in self._beside.outstanding for member in direct.to]
+        counts = tuple((member, waited.count(member)) for member in self.group.roster.ids if member in waited)
+        reached, cut = self._beside.reached, self._beside.cut_vertices
+        return replace(status, reached=reached, cut_vertices=cut, unacknowledged=counts)
 
     # --------------------------------------------------------------------------------------------------------- parts
 
@@ -176,10 +207,7 @@ class GroupLayer:
         roster = self.group.roster
         if roster.place(self._signer.public) is None:
             return None
-        return Multicast(roster, self._signer, self._scheme, self._config, self._means)
-
-    def _place(self, peer: bytes) -> int | None:
-        return next((place for place, member in enumerate(self.group.roster.ids) if member == peer), None)
+        return Multicast(roster, self._signer, self._scheme, self._config, self._means, self._address)
 
     def _route(self, effects: Sequence[GroupEffect], now: Instant) -> list[LayerEffect]:
         out: list[LayerEffect] = []
@@ -230,6 +258,9 @@ class GroupLayer:
                     for _, key in gone:
                         self._kept.pop(key, None)
                     out.append(effect)
+                case Located(member) if member in self._linked:
+                    # Who has a link with us need not be found: to dial it anew would cut that link.
+                    continue
                 case _:
                     out.append(effect)
         return out
@@ -237,23 +268,22 @@ class GroupLayer:
     def _change(self, change: ViewChanged, now: Instant) -> list[LayerEffect]:
         """Begin again beside the order of the next epoch, with what still waits for receipts."""
         outstanding = () if self._beside is None else self._beside.outstanding
-        out: list[LayerEffect] = []
-        if self._kept:
-            out.append(Compact((), tuple((TABLE, key) for key in self._kept)))
-            self._kept = {}
-        out.append(change)
+        self._here.clear()
         self._beside = self._new()
-        if self._beside is None:
-            return out
-        for peer in self._linked:
-            place = self._place(peer)
-            if place is not None:
-                out += self._put(self._beside.link_up(place, now), now)
-        for direct in outstanding:
-            still = tuple(member for member in direct.to if change.roster.place(member) is not None)
-            if still:
-                out += self._put(self._beside.submit(replace(direct, to=still), now), now)
-        return [*out, *self._whisper_again(now)]
+        return [*self._hand_on(outstanding, now), change, *self._whisper_again(now)]
+
+    def _hand_on(self, letters: Iterable[Direct], now: Instant) -> list[LayerEffect]:
+        """Send letters of a past epoch again, to those who are still members, as their old records go."""
+        roster = self.group.roster
+        past = tuple((TABLE, key) for key in self._kept if not of_epoch(key, roster))
+        effects: list[MulticastEffect] = []
+        for letter in letters if self._beside is not None else ():
+            still = tuple(member for member in letter.to if roster.place(member) is not None)
+            if still and self._beside is not None:
+                effects += self._beside.submit(replace(letter, to=still), now)
+        records = tuple(effect for effect in effects if isinstance(effect, Append))
+        rest = [effect for effect in effects if not isinstance(effect, Append)]
+        return self._put([Compact(records, past), *rest], now) if past else []
 
 
 def _read_whisper(key: bytes, data: bytes) -> Private:

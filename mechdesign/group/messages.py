@@ -15,6 +15,7 @@ __all__ = [
     "Delivered",
     "EvidenceFound",
     "Exclude",
+    "Expel",
     "GroupEffect",
     "Inclusion",
     "Join",
@@ -33,7 +34,8 @@ class Broadcast:
     Attributes:
         key: the local name of this act, such as an encoding of ("seal", session, step). A second request under a key
             that was used in this life or, by the journal, in an earlier one does nothing: a replay after a restart
-            says nothing twice. Keys are those of one epoch, unless what was not ordered is carried over.
+            says nothing twice. Keys are those of one epoch; where what was not ordered is carried over, the newest
+            4,096 keys of earlier epochs count, too.
         kind: the leaf's kind, 0..255; opaque to the group, but for its own from 252 on.
         data: at most the roster's ``submission_bytes_max``.
     """
@@ -167,7 +169,23 @@ class Exclude:
     evidence: bytes
 
 
-Change: TypeAlias = Join | Leave | Exclude
+@dataclass(frozen=True, slots=True)
+class Expel:
+    """A change of the view: a member goes because of a proof that is too long to be ordered.
+
+    It takes b + 1 members that say so: one of them at least is honest, and holds the proof. The digests that they name
+    need not be the same, for a member can be convicted of several things.
+
+    Attributes:
+        member: who goes.
+        proof: digest of the proof, 32 bytes, for those who want to see it.
+    """
+
+    member: MemberId
+    proof: bytes
+
+
+Change: TypeAlias = Join | Leave | Exclude | Expel
 """Request: have the view changed. What does not hold when it is ordered changes nothing."""
 
 

@@ -13,10 +13,21 @@ from mechdesign.group.messages import Broadcast, Submission
 from mechdesign.group.roster import Roster
 from mechdesign.group.views.view import ViewKind
 from mechdesign.kernel.crypto import MemberId
-from mechdesign.kernel.errors import JournalError, LocalProtocolError, WireError
+from mechdesign.kernel.errors import CongestionError, JournalError, LocalProtocolError, WireError
 from mechdesign.kernel.wire import decode, encode
 
-__all__ = ["Outbox"]
+__all__ = ["Outbox", "check_room"]
+
+
+def check_room(roster: Roster, bytes_max: int) -> None:
+    """See that one submission always has room where no other waits, so that what has to wait for room gets it.
+
+    Raises:
+        LocalProtocolError: the longest that the roster allows has not.
+    """
+    least = roster.submission_bytes_max + PAYLOAD_SLACK_BYTES
+    if bytes_max < least:
+        raise LocalProtocolError(f"pending_bytes_max is {bytes_max} and has to be {least} at least in this group")
 
 
 class Outbox:
@@ -55,7 +66,8 @@ class Outbox:
         """Number a submission; gives the record for the journal, or None where the key was used before.
 
         Raises:
-            LocalProtocolError: the kind or the size is out of range, or too much waits already.
+            CongestionError: too much waits already.
+            LocalProtocolError: the kind or the size is out of range.
         """
         if request.key in self._keys:
             return None
@@ -66,7 +78,7 @@ class Outbox:
         leaf = encode_leaf(Submission(request.kind, self._me, self._sequence, request.data))
         # That we are ready for the next epoch is short, said once, and nobody could be told that there is no room.
         if self._bytes + len(leaf) > self._bytes_max and request.kind != ViewKind.READY:
-            raise LocalProtocolError(f"{self._bytes} bytes wait to be ordered: the group stalls or is overloaded")
+            raise CongestionError(f"{self._bytes} bytes wait to be ordered: the group stalls or is overloaded")
         record = encode((self._sequence, leaf))
         self._take_in(request.key, self._sequence, leaf)
         return record
@@ -75,11 +87,6 @@ class Outbox:
     def keys(self) -> list[bytes]:
         """The keys that were used in this epoch."""
         return [key for key, number in self._keys.items() if number >= 0]
-
-    @property
-    def earlier(self) -> list[bytes]:
-        """The keys that were used in earlier ones."""
-        return [key for key, number in self._keys.items() if number < 0]
 
     def pending(self, counted: Callable[[int], bool]) -> Iterator[tuple[bytes, Submission]]:
         """What of ours is not in the log, as far as we know and ``counted`` (a number is) does, oldest first."""

@@ -83,10 +83,13 @@ class Proposer:
         Beside something of our own to say there are two reasons: a payload in our view that is neither ordered nor
         collected, and rounds that others have begun and we have not. The second raises no round, so it ends.
         """
-        found = [author for author, speaking in enumerate(self._speakers) if speaking]
-        if not found and self._dag.highest >= round_:
-            found = [block.author for block in self._dag.firsts(self._dag.highest)]
-        return found
+        return [author for author, speaking in enumerate(self._speakers) if speaking] or self.fills(round_)
+
+    def fills(self, round_: int) -> list[int]:
+        """Who has begun rounds that we have not; nobody where our block would be the first of its round."""
+        if self._dag.highest < round_:
+            return []
+        return [block.author for block in self._dag.firsts(self._dag.highest)]
 
     def parents(self, round_: int) -> list[Reference]:
         """The own predecessor, and of everybody else the first accepted block of the round before."""

@@ -47,8 +47,9 @@ class GroupStatus:
     Attributes:
         state: ``"joining"`` (invited, and not yet in a roster that it can prove), ``"left"`` (in the newest roster no
             more), ``"starting"`` (asks its neighbours before it signs), ``"running"``, ``"behind"`` (fetches the log up
-            to a certified checkpoint, or goes over to an epoch that has begun), ``"refusing"`` (somebody else signed
-            with our key, or certified another log) or ``"forked"`` (more members lie than the fault model bears).
+            to a certified checkpoint, waits for blocks that a neighbour says it has, or goes over to an epoch that has
+            begun), ``"refusing"`` (somebody else signed with our key, or certified another log) or ``"forked"`` (more
+            members lie than the fault model bears).
         detail: why, where the state is not ``"running"``; else empty.
         round: round of our newest block, -1 before the first.
         highest: highest round of any accepted block.
@@ -74,6 +75,7 @@ class GroupStatus:
         view: the change of the view that is under way, or None.
         reached: members that a path of links leads to, ourselves among them, as far as links are known.
         cut_vertices: members whose loss would part the others, as far as links are known.
+        unacknowledged: letters of ours that wait for receipts, by recipient, in roster order.
     """
 
     state: str
@@ -102,6 +104,7 @@ class GroupStatus:
     view: ViewStatus | None = None
     reached: tuple[MemberId, ...] = ()
     cut_vertices: tuple[MemberId, ...] = ()
+    unacknowledged: tuple[tuple[MemberId, int], ...] = ()
 
 
 def describe(
@@ -138,7 +141,8 @@ def describe(
     def ids(places: Iterable[int]) -> tuple[MemberId, ...]:
         return tuple(roster.ids[place] for place in places)
 
-    state, detail = condition(roster, order.committer.forked, gate.refusal, keeping.behind, gate.asking)
+    behind = keeping.behind or sync.catchup.progress
+    state, detail = condition(roster, order.committer.forked, gate.refusal, behind, gate.asking)
     reasons = {**dropped, "evicted": manager.evicted, "throttled": sync.throttled}
     return GroupStatus(
         state=state,

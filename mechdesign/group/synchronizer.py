@@ -7,14 +7,15 @@ eager copy: an author that serves some neighbours and not others, or a copy that
 whoever meets a reference to the block, and when nobody speaks by the exchange of tips. A neighbour that lies about its
 links starves nobody but itself.
 
-**Catching up.** A member that sees tips ahead of its own asks one neighbour at a time for what is newer, oldest first,
-batch by batch. A neighbour that promises and does not deliver is not asked for a while.
+**Catching up.** A member that sees tips ahead of its own asks for what is newer: whom, and how long it waits for that,
+is the business of ``catchup``.
 """
 
 from collections.abc import Callable, Iterable
 
 from mechdesign.group.block import Block, Reference
 from mechdesign.group.block_manager import Missing
+from mechdesign.group.catchup import CatchUp
 from mechdesign.group.chronicle import Chronicle
 from mechdesign.group.dag import Dag
 from mechdesign.group.meter import Meter
@@ -40,9 +41,6 @@ from mechdesign.transport.messages import Send
 __all__ = ["Synchronizer"]
 
 _SHOWN_ROUNDS = 32
-_SLOWER_MAX = 5
-_AHEAD = 2
-_OWED_MAX = 16
 
 
 class Synchronizer:
@@ -56,6 +54,10 @@ class Synchronizer:
         config: intervals.
         dag: the accepted blocks, served from here.
         needed: whether a parked block still waits for a reference that nobody sent.
+
+    Attributes:
+        catchup: what neighbours claim to have, and who is asked for it.
+        throttled: how often a neighbour was not answered, because it asked for more than its share.
     """
 
     def __init__(
@@ -69,9 +71,6 @@ class Synchronizer:
         self._tips_max = microseconds(max(config.tips_max_s, config.tips_min_s))
         self._linked: list[int] = []
         self._links_of: dict[int, int] = {}
-        self._claims: dict[int, tuple[int, ...]] = {}
-        self._floors: dict[int, int] = {}
-        self._owed: dict[int, int] = {}
         self._shown: dict[bytes, int] = {}
         # It only saves copies of blocks that are new, so a few rounds of them are enough.
         self._shown_max = _SHOWN_ROUNDS * roster.n
@@ -81,14 +80,8 @@ class Synchronizer:
         self._told_at: dict[int, Instant] = {}
         self._urged = False
         self._progress_at: Instant | None = None
-        self._want_from: int | None = None
-        self._want_due: Instant = 0
-        self._want_had = (0, -1)
-        self._want_last = me
-        self._hollow: dict[int, Instant] = {}
-        self._strikes: dict[int, int] = {}
+        self.catchup = CatchUp(roster, me, config, dag)
         self._meter = Meter(roster.n, config.serve_bytes_per_s, 4 * max(config.serve_bytes_per_s, BATCH_BYTES))
-        self._held = False
         self.throttled = 0
 
     @property
@@ -104,14 +97,8 @@ class Synchronizer:
     @property
     def deadline(self) -> Instant | None:
         """When :meth:`tick` has work to do."""
-        dues = [due for due in (self._pulls.due, self._tips_due if self._linked else None) if due is not None]
-        if self._want_from is not None:
-            dues.append(self._want_due)
-        return min(dues, default=None)
-
-    def claim(self, place: int) -> tuple[int, ...] | None:
-        """The tips that a neighbour told last."""
-        return self._claims.get(place)
+        dues = (self._pulls.due, self._tips_due if self._linked else None, self.catchup.due)
+        return min((due for due in dues if due is not None), default=None)
 
     # ------------------------------------------------------------------------------------------------------ links
 
@@ -120,11 +107,7 @@ class Synchronizer:
         if place not in self._linked:
             self._linked = self._pulls.linked = sorted([*self._linked, place])
         self._links_of.pop(place, None)
-        self._claims.pop(place, None)
-        self._floors.pop(place, None)
-        self._owed.pop(place, None)
-        self._hollow.pop(place, None)
-        self._strikes.pop(place, None)
+        self.catchup.linked(place)
         self._hasten(now + self._tips_min // 8)
         return [self._tips(place, reply=True, now=now)]
 
@@ -133,10 +116,7 @@ class Synchronizer:
         if place in self._linked:
             self._linked.remove(place)
         self._links_of.pop(place, None)
-        self._claims.pop(place, None)
-        self._floors.pop(place, None)
-        if self._want_from == place:
-            self._want_from = None
+        self.catchup.unlinked(place, now)
         self._hasten(now + self._tips_min // 8)
 
     # ----------------------------------------------------------------------------------------------------- blocks
@@ -157,7 +137,7 @@ class Synchronizer:
         author = 1 << block.author
         lacking = []
         for place in self._linked:
-            claim = self._claims.get(place)
+            claim = self.catchup.claim(place)
             has = (
                 place == block.author
                 or shown >> place & 1
@@ -213,33 +193,22 @@ class Synchronizer:
 
     def hear_tips(self, place: int, tips: Tips, now: Instant) -> list[Send]:
         """A neighbour told what it has: answer it, ask for what it has more, tell it when it has less."""
-        self._claims[place] = tips.rounds
+        self.catchup.claims(place, tips.rounds, tips.floor)
         self._links_of[place] = tips.links
-        self._floors[place] = tips.floor
         sends = []
-        mine, kept = self._floor(), self._dag.floor
+        kept = self._dag.floor
         lags = any(theirs < own >= kept for theirs, own in zip(tips.rounds, self._dag.tips(), strict=True))
         told = self._told_at.get(place)
         if tips.reply or (lags and (told is None or now >= told + self._retry)):
             sends.append(self._tips(place, reply=False, now=now))
-        if self._want_from == place and len(self._dag) > self._want_had[0]:
-            # Its batch has come. Tips that crossed our request on the way end nothing.
-            self._end_want(now)
-        if self._ahead(place, mine):
+        self.catchup.answered(place, now)
+        if self.catchup.ahead(place, self.catchup.floor()):
             sends += self._want(now)
         return sends
 
-    def _ahead(self, place: int, mine: tuple[int, ...]) -> bool:
-        """Whether a neighbour claims blocks that we lack, or that what we would need next is no longer served."""
-        if self._floors.get(place, 0) > self._dag.collection:
-            return True
-        return any(theirs > own for theirs, own in zip(self._claims.get(place, mine), mine, strict=True))
-
     def promises(self, place: int, author: int, round_: int, now: Instant) -> list[Send]:
         """A neighbour sent a block from far ahead of us: it can help us to catch up."""
-        rounds = list(self._claims.get(place, (-1,) * self._roster.n))
-        rounds[author] = max(rounds[author], round_)
-        self._claims[place] = tuple(rounds)
+        self.catchup.promises(place, author, round_)
         return self._want(now)
 
     def serve_want(self, place: int, want: Want, snapshot: Snapshot | None, now: Instant) -> list[Send]:
@@ -288,13 +257,6 @@ class Synchronizer:
             place for place in self._linked if place not in (source, signer) and not self._links_of.get(place, 0) & mine
         ]
 
-    def owed(self, place: int) -> bool:
-        """Whether a neighbour may send a snapshot: once for each time that we asked it, however late it comes."""
-        if not self._owed.get(place):
-            return False
-        self._owed[place] -= 1
-        return True
-
     def after(self, place: int) -> int | None:
         """The neighbour to ask after that one, in rotation."""
         return self._pulls.after(place)
@@ -302,72 +264,27 @@ class Synchronizer:
     def resumed(self, now: Instant) -> None:
         """We go on from a snapshot: nothing that was asked for before matters, and everybody may be asked again."""
         self._pulls.clear()
-        self._want_from = None
-        self._hollow.clear()
-        self._strikes.clear()
+        self.catchup.restart(now)
         self._hasten(now)
-
-    def catching_up(self) -> bool:
-        """Whether a neighbour that is rounds ahead of us is about to send what we lack.
-
-        Only a neighbour whose last batch brought us to a higher round, or who was not asked before, is waited for: no
-        few liars can raise the highest round, so none of them keeps us from speaking with empty promises.
-        """
-        if self._want_from is None or self._strikes.get(self._want_from):
-            return False
-        return max(self._claims.get(self._want_from, (-1,))) > self._dag.highest + _AHEAD
 
     def tick(self, now: Instant) -> list[Send]:
         """Ask again, tell tips again."""
         sends: list[Send] = []
         if self._pulls.due is not None and self._pulls.due <= now:
             sends += [self._send(place, pull) for place, pull in self._pulls.again(now)]
-        if self._want_from is not None and self._want_due <= now:
-            self._end_want(now)
+        if self.catchup.due is not None and self.catchup.due <= now:
+            self.catchup.end(now)
             sends += self._want(now)
         if self._tips_due is not None and self._tips_due <= now and self._linked:
             sends += [self._tips(place, reply=False, now=now) for place in self._linked]
             self._tips_due = now + self._tips_interval
             self._tips_interval = min(2 * self._tips_interval, self._tips_max)
-            if self._want_from is None:
-                sends += self._want(now)
+            sends += self._want(now)
         return sends
 
-    def _floor(self) -> tuple[int, ...]:
-        """Our tips, where rounds below the collection round count as had."""
-        return tuple(max(round_, self._dag.collection - 1) for round_ in self._dag.tips())
-
     def _want(self, now: Instant) -> list[Send]:
-        if self._want_from is not None:
-            return []
-        mine = self._floor()
-        ahead = [place for place in self._linked if self._hollow.get(place, now) <= now and self._ahead(place, mine)]
-        if not ahead or self._held:
-            return []
-        place = next((other for other in ahead if other > self._want_last), ahead[0])
-        self._want_from, self._want_last = place, place
-        self._want_due = now + self._retry
-        self._want_had = (len(self._dag), self._dag.highest)
-        self._owed[place] = min(self._owed.get(place, 0) + 1, _OWED_MAX)
-        return [self._send(place, Want(mine, self._dag.collection))]
-
-    def hold(self, held: bool) -> None:
-        """Whether the log is being fetched: until it is there we ask for no newer blocks."""
-        self._held = held
-        if held:
-            self._want_from = None
-
-    def _end_want(self, now: Instant) -> None:
-        place, self._want_from = self._want_from, None
-        if place is None:
-            return
-        had, highest = self._want_had
-        if self._dag.highest > highest:
-            self._strikes.pop(place, None)
-            return
-        strikes = self._strikes[place] = min(self._strikes.get(place, 0) + 1, _SLOWER_MAX)
-        if len(self._dag) == had:
-            self._hollow[place] = now + (self._retry << strikes)
+        ask = self.catchup.ask(self._linked, now)
+        return [] if ask is None else [self._send(ask[0], Want(ask[1], self._dag.collection))]
 
     def _tips(self, place: int, *, reply: bool, now: Instant) -> Send:
         self._told_at[place] = now

@@ -1,4 +1,4 @@
-"""Who is linked to whom: each member floods its own links, and a map of them names the cut vertices.
+"""Who is linked to whom and where: each member floods its own links, and a map of them names the cut vertices.
 
 A cut vertex is a member whose loss parts the others: the group would lose more than one member with it, so people
 should know and add a link. The map is a hint. A link counts where both its ends say that they have it, so a liar can
@@ -6,30 +6,50 @@ hide links of its own and cannot invent one between others.
 
 Statements are numbered. A member that starts again and hears a statement of its own from an earlier life goes on
 counting above it, as link-state routing does (RFC 2328, section 13.4).
+
+With its links a member may say where it listens: those who came in after one another have no other way to learn that.
+It speaks for itself only, and the first that it says in an epoch counts, so nobody can have the others dial about.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from mechdesign.group.roster import Roster
-from mechdesign.kernel.crypto import SIGNATURE_BYTES, SignatureScheme, Signer
+from mechdesign.kernel.crypto import SIGNATURE_BYTES, MemberId, SignatureScheme, Signer
 from mechdesign.kernel.errors import LocalProtocolError, WireError
 from mechdesign.kernel.machine import Instant
-from mechdesign.kernel.wire import decode, digest, encode
+from mechdesign.kernel.wire import Value, decode, digest, encode
 from mechdesign.transport.messages import Send
 
-__all__ = ["LINKS_KIND", "Topology", "cut_vertices"]
+__all__ = ["ADDRESS_CHARACTERS", "LINKS_KIND", "Located", "Topology", "cut_vertices"]
 
 LINKS_KIND = 34
 """The first number of these packets."""
 
+ADDRESS_CHARACTERS = 300
+"""No address is longer."""
+
 _TAG = "mechdesign/links/1"
 _PREFIX_BYTES = 8
 _NUMBER_MAX = 2**48
-_BYTES_MAX = 256
+_BYTES_MAX = 256 + 4 * ADDRESS_CHARACTERS
 _EVERY: Instant = 250_000
 # Of each other member, accepted statements are at least so far apart; our own are twice as far.
 _AGAIN: Instant = 60_000_000
 # Said again so often, for whoever lost the last one.
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Event: a member of the present epoch says where it listens.
+
+    Attributes:
+        member: who says it, of itself.
+        address: whatever it says; for the transport to judge.
+    """
+
+    member: MemberId
+    address: str
 
 
 def cut_vertices(links: Mapping[int, Iterable[int]]) -> tuple[int, ...]:
@@ -75,19 +95,25 @@ class Topology:
         roster: the group.
         signer: signs our own statements.
         scheme: checks the others'.
+        address: where we listen; empty where nobody can dial us.
 
     Raises:
-        LocalProtocolError: the signer's member does not stand in the roster.
+        LocalProtocolError: the signer's member does not stand in the roster, or the address is too long.
     """
 
-    def __init__(self, roster: Roster, signer: Signer, scheme: SignatureScheme) -> None:
+    def __init__(self, roster: Roster, signer: Signer, scheme: SignatureScheme, address: str = "") -> None:
         me = roster.place(signer.public)
         if me is None:
             raise LocalProtocolError("only a member of the roster has links to tell of")
+        if len(address) > ADDRESS_CHARACTERS:
+            raise LocalProtocolError(f"an address has at most {ADDRESS_CHARACTERS} characters, not {len(address)}")
         self.roster = roster
         self._signer = signer
         self._scheme = scheme
         self._me = me
+        self._address = address
+        self._addresses: dict[int, str] = {}
+        self._located: list[Located] = []
         self._linked: list[int] = []
         self._number = 0
         self._due: Instant | None = None
@@ -121,7 +147,8 @@ class Topology:
         self._due, self._said_at = now + _AGAIN, now
         self._number += 1
         links = frozenset(self._linked)
-        body = encode((self.roster.digest[:_PREFIX_BYTES], self._me, self._number, tuple(sorted(links))))
+        head = (self.roster.digest[:_PREFIX_BYTES], self._me, self._number, tuple(sorted(links)))
+        body = encode((*head, self._address) if self._address else head)
         wire = encode((LINKS_KIND, body, self._signer.sign(digest(_TAG, self.roster.digest, body))))
         self._known[self._me] = (self._number, links, wire)
         return [self._send(place, wire) for place in self._linked]
@@ -131,7 +158,7 @@ class Topology:
         read = _read(data, self.roster)
         if read is None:
             return []
-        author, number, links, body, signature = read
+        author, number, links, address, body, signature = read
         known = self._known.get(author)
         if known is not None and number <= known[0] and author != self._me:
             return []
@@ -148,7 +175,15 @@ class Topology:
             return []
         self._known[author] = (number, links, data)
         self._taken_at[author] = now
+        if address and author not in self._addresses:
+            self._addresses[author] = address
+            self._located.append(Located(self.roster.ids[author], address))
         return [self._send(other, data) for other in self._linked if other != place]
+
+    def located(self) -> list[Located]:
+        """Where members said that they listen, since this was asked last."""
+        located, self._located = self._located, []
+        return located
 
     def map(self) -> dict[int, tuple[int, ...]]:
         """The links that both ends stated, and our own that stand; members that were not heard of are left out."""
@@ -181,7 +216,7 @@ class Topology:
         return Send(self.roster.ids[place], wire)
 
 
-def _read(data: bytes, roster: Roster) -> tuple[int, int, frozenset[int], bytes, bytes] | None:
+def _read(data: bytes, roster: Roster) -> tuple[int, int, frozenset[int], str, bytes, bytes] | None:
     try:
         match decode(data, bytes_max=_BYTES_MAX + 8 * roster.n):
             case (int(kind), bytes(body), bytes(signature)) if kind == LINKS_KIND and len(signature) == SIGNATURE_BYTES:
@@ -191,12 +226,23 @@ def _read(data: bytes, roster: Roster) -> tuple[int, int, frozenset[int], bytes,
     except WireError:
         return None
     match value:
-        case (bytes(prefix), int(author), int(number), tuple(links)) if prefix == roster.digest[:_PREFIX_BYTES]:
+        case (bytes(prefix), int(author), int(number), tuple(links), *rest) if prefix == roster.digest[:_PREFIX_BYTES]:
             places = tuple(place for place in links if type(place) is int and 0 <= place < roster.n)
             good = len(places) == len(links) and list(places) == sorted(set(places)) and author not in places
             if not good or type(author) is bool or type(number) is bool:
                 return None
             if not 0 <= author < roster.n or not 0 < number < _NUMBER_MAX:
                 return None
-            return author, number, frozenset(places), body, signature
+            address = _address(rest)
+            return None if address is None else (author, number, frozenset(places), address, body, signature)
+    return None
+
+
+def _address(rest: Sequence[Value]) -> str | None:
+    """What follows the links: nothing, or an address."""
+    match rest:
+        case []:
+            return ""
+        case [str(address)] if 0 < len(address) <= ADDRESS_CHARACTERS:
+            return address
     return None

@@ -3,6 +3,10 @@
 The next round is the one after our last, or the first with an undecided slot if that is later: in step this is the
 same; after an absence it skips only what is decided and fills what is not. It needs a quorum of the round before.
 
+Once the log has come to the end of the epoch a member says nothing more, and still votes: who could not decide the last
+leader by itself needs later rounds for that, and they need a quorum. So it fills up to the highest round that it holds
+with empty blocks. This raises no round; the members that still have to decide do, and when there are none all is quiet.
+
 Blocks that others cause, by a payload or by a round to fill, are metered by who caused them; what reaches the log is
 given back. So a liar cannot keep the group awake for nothing: once its allowance is used up it gets what refills.
 """
@@ -74,7 +78,7 @@ class Turn:
         if not causes or not self._proposer.anchored:
             return Look()
         if not self._quorum(round_ - 1):
-            return Look(stuck=self._outbox.waiting)
+            return Look(stuck=self._outbox.waiting and not self._closed)
         if round_ > 0 and not self._quorum(round_):
             absent = [place for place in self._absent(round_ - 1) if place != self._me]
             until = self._pacing.wait(round_ - 1, absent, now)
@@ -92,10 +96,10 @@ class Turn:
         return Look(round=round_)
 
     def make(self, round_: int, signer: Signer, now: Instant) -> Block:
-        """Our block of a round: on all that we hold of the round before, with everything that waits."""
+        """Our block of a round: on all that we hold of the round before, with everything that waits and still may."""
         parents = self._proposer.parents(round_)
         weak = self._proposer.weak(round_, parents)
-        block = make_block(self._roster, signer, round_, parents, weak, self._outbox.take())
+        block = make_block(self._roster, signer, round_, parents, weak, self._payload())
         broken = check_header(block.header, self._roster)
         if broken is not None:
             raise LocalProtocolError(f"our own block of round {round_} breaks a clause: {broken}")
@@ -114,6 +118,13 @@ class Turn:
             return []
         return self._absent(round_ - 1)
 
+    @property
+    def _closed(self) -> bool:
+        return self._order.final is not None
+
+    def _payload(self) -> list[bytes]:
+        return [] if self._closed else self._outbox.take()
+
     def _round(self) -> int:
         return max(self._proposer.round + 1, self._order.committer.undecided_round)
 
@@ -129,5 +140,7 @@ class Turn:
 
         In an epoch that follows another the first is always due: until they see it the others keep serving the old one.
         """
+        if self._closed:
+            return self._proposer.fills(round_)
         opens = self._roster.epoch > 0 and self._proposer.newest is None
         return [self._me] if opens or self._outbox.waiting else self._proposer.causes(round_)

@@ -4,11 +4,13 @@
 
     MechdesignError
     ├── LocalProtocolError    our own side misused a core: a bug above it
+    │   └── CongestionError   too much of our own waits to be ordered: ask again later
     ├── WireError             bytes that are not a canonical encoding
     ├── IdentityError         a key file that cannot be read, or a wrong passphrase
     ├── ConfigError           a configuration, roster or values file that cannot be used
     ├── FormationError        a group that does not come about
     ├── JournalError          a journal that is locked, corrupt or of another member
+    ├── MissedError           a reader so slow that messages were not kept for it
     ├── MechanismError        a mechanism was defined or called wrongly
     │   └── InputError        reports or parameters of a computation that are not of its type
     └── VerificationError     a transcript or an evidence that does not hold
@@ -18,6 +20,7 @@ What a *peer* sends never raises any of these past the decoder that met it; it b
 
 __all__ = [
     "ConfigError",
+    "CongestionError",
     "FormationError",
     "IdentityError",
     "InputError",
@@ -25,6 +28,7 @@ __all__ = [
     "LocalProtocolError",
     "MechanismError",
     "MechdesignError",
+    "MissedError",
     "VerificationError",
     "WireError",
 ]
@@ -36,6 +40,10 @@ class MechdesignError(Exception):
 
 class LocalProtocolError(MechdesignError):
     """Our own side called a core in a way that its contract forbids; the fix is in the caller."""
+
+
+class CongestionError(LocalProtocolError):
+    """So much of our own waits to be ordered that no more is taken: the group stalls, or we say too much; ask later."""
 
 
 class WireError(MechdesignError, ValueError):
@@ -56,6 +64,18 @@ class FormationError(MechdesignError):
 
 class JournalError(MechdesignError):
     """A journal is in use by another process, damaged, or belongs to another member or group."""
+
+
+class MissedError(MechdesignError):
+    """Messages came faster than they were read, and the oldest of them were not kept; what follows is whole again.
+
+    Attributes:
+        count: how many were missed.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"{count} messages came faster than they were read, and were not kept")
+        self.count = count
 
 
 class MechanismError(MechdesignError):

@@ -7,7 +7,7 @@ from fractions import Fraction
 from mechdesign.kernel.errors import MechanismError
 from mechdesign.kernel.wire import Value
 
-__all__ = ["ACCOUNTS", "BUYER", "DEPOSIT", "FUNDER", "PROVIDER", "SELLER", "SINK", "Flow", "net"]
+__all__ = ["ACCOUNTS", "BUYER", "DEPOSIT", "FUNDER", "PROVIDER", "SELLER", "SINK", "Flow", "bound", "net"]
 
 SELLER = "SELLER"
 """The other side of an auction that sells."""
@@ -68,3 +68,10 @@ def net(flows: Iterable[Flow]) -> dict[str, Fraction]:
         balance[flow.payer] = balance.get(flow.payer, Fraction(0)) - flow.amount
         balance[flow.payee] = balance.get(flow.payee, Fraction(0)) + flow.amount
     return balance
+
+
+def bound(flows: Iterable[Flow], accounts: Iterable[tuple[str, str]]) -> tuple[Flow, ...]:
+    """Flows with every named account replaced by the party behind it; what a party pays itself is left out."""
+    behind = dict(accounts)
+    ends = ((behind.get(flow.payer, flow.payer), behind.get(flow.payee, flow.payee), flow) for flow in flows)
+    return tuple(Flow(payer, payee, flow.amount, flow.reason) for payer, payee, flow in ends if payer != payee)

@@ -14,7 +14,7 @@ Encodings of the extensions (golden bytes in ``tests/golden/wire``):
 
 import hashlib
 from fractions import Fraction
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import msgpack
 
@@ -39,7 +39,8 @@ DIGEST_BYTES = 32
 
 _INTEGER = 1
 _FRACTION = 2
-_ATOMS = frozenset({type(None), bool, int, bytes, str, Fraction})
+_PLAIN = frozenset({type(None), bool, bytes, str})  # msgpack packs these as they are
+_ATOMS = _PLAIN | {int, Fraction}
 _UINT64_MAX = 2**64 - 1
 _INT64_MIN = -(2**63)
 _EXTENSION_BYTES_MAX = 2 * (INTEGER_BITS_MAX // 8 + 8)
@@ -62,7 +63,7 @@ def _plain(value: object, depth: int) -> object:
     if isinstance(value, tuple | list):
         if depth == 0:
             raise LocalProtocolError(f"arrays nest deeper than {DEPTH_MAX}")
-        return [_plain(item, depth - 1) for item in value]
+        return [item if type(item) in _PLAIN else _plain(item, depth - 1) for item in value]
     kind = type(value).__name__
     raise LocalProtocolError(f"{kind} has no canonical encoding: use integers, fractions, bytes, text and arrays")
 
@@ -110,8 +111,9 @@ def _check(value: object, depth: int) -> None:
     if kind is tuple:
         if depth == 0:
             raise WireError(f"arrays nest deeper than {DEPTH_MAX}")
-        for item in value:  # type: ignore[attr-defined]
-            _check(item, depth - 1)
+        for item in cast("tuple[object, ...]", value):
+            if type(item) not in _ATOMS:
+                _check(item, depth - 1)
     elif kind not in _ATOMS:
         raise WireError(f"{kind.__name__} does not belong to the encoding")
 

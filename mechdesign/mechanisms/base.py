@@ -28,14 +28,11 @@ from mechdesign.mechanisms.flow import Account, Flow, Player
 from mechdesign.mechanisms.play import Ask, Play, ask, settle_breaking_ties
 from mechdesign.mechanisms.result import Decision, Result
 
-__all__ = ["BASE_VERSION", "RESERVED", "Example", "Mechanism"]
+__all__ = ["RESERVED", "Example", "Mechanism"]
 
 T = TypeVar("T")  # private type
 R = TypeVar("R")  # report
 O = TypeVar("O")  # noqa: E741 - outcome
-
-BASE_VERSION: Final = 2
-"""Version of everything beside the families (ties, draws, texts of values); part of every code digest."""
 
 RESERVED: Final = ("currency", "decimals", "ties", "seed")
 """Names among the parameters that belong to the session and not to the mechanism."""

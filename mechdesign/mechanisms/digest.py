@@ -2,14 +2,17 @@
 
 It covers the name and version, the schemas, and the text of every module that the rule is written in: the module of
 each class between the mechanism and ``Mechanism``, and what those import from their own package, followed through.
-Modules directly in ``mechdesign.mechanisms`` (ties, draws, texts of values) are the framework and stand as
-``BASE_VERSION``, so that a mended message there does not part members that compute alike.
+The framework is part of it whole: the modules directly in ``mechdesign.mechanisms`` (ties, rounding, texts of values),
+those of ``mechdesign.kernel``, and the release of pydantic that writes outcomes. A member whose framework computes or
+writes otherwise would sign another outcome and be convicted of it, though it meant no harm; so it does not take part.
 """
 
 import ast
+import importlib
 import importlib.util
 import inspect
 import marshal
+import pkgutil
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -18,10 +21,12 @@ from importlib.machinery import ModuleSpec
 from types import FunctionType, ModuleType
 from typing import Any
 
+import pydantic
+
 from mechdesign.kernel import wire
 from mechdesign.kernel.errors import MechanismError
 from mechdesign.mechanisms import codec
-from mechdesign.mechanisms.base import BASE_VERSION, Mechanism
+from mechdesign.mechanisms.base import Mechanism
 
 __all__ = ["code_digest"]
 
@@ -36,10 +41,22 @@ def code_digest(cls: type[Mechanism[Any, Any, Any]]) -> bytes:
         MechanismError: where a type has no JSON schema.
     """
     sources = _sources(cls)
-    parts = [str(BASE_VERSION).encode(), cls.full_name().encode(), _schemas(cls).encode()]
+    parts = [_framework(), cls.full_name().encode(), _schemas(cls).encode()]
     for name in sorted(sources):
         parts += [name.encode(), sources[name]]
     return wire.digest("mechdesign/mechanism-code/1", *parts)
+
+
+@cache
+def _framework() -> bytes:
+    """Return the digest of what every mechanism is computed and written with."""
+    parts = [".".join(pydantic.VERSION.split(".")[:2]).encode()]
+    for package in (_FRAMEWORK, "mechdesign.kernel"):
+        found = importlib.import_module(package)
+        names = sorted(module.name for module in pkgutil.iter_modules(found.__path__) if not module.ispkg)
+        for name in names:
+            parts += [name.encode(), "\n".join((_text(f"{package}.{name}") or "").splitlines()).encode()]
+    return wire.digest("mechdesign/framework-code/1", *parts)
 
 
 def _schemas(cls: type[Mechanism[Any, Any, Any]]) -> str:

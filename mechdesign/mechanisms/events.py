@@ -59,6 +59,7 @@ class SessionProposed:
         sanctions: what follows a conviction, in the order of ``Sanction``.
         payment_max: the most that a player can owe, or None for any.
         custodian: name of the member that holds the deposits, or empty.
+        members: how many members the group has: so many less t, and one more, who are absent keep sealed reports shut.
     """
 
     session: SessionId
@@ -75,6 +76,7 @@ class SessionProposed:
     sanctions: tuple[str, ...] = ()
     payment_max: Fraction | None = None
     custodian: str = ""
+    members: int = 0
 
 
 @dataclass(frozen=True, slots=True)

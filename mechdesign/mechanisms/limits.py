@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from mechdesign.decision.proposal import Proposal
-from mechdesign.kernel.flow import Flow, net
+from mechdesign.kernel.flow import Flow, bound, net
 
 __all__ = ["breach"]
 
 
 def breach(proposal: Proposal, players: Sequence[str], flows: Sequence[Flow]) -> str:
     """Who pays more than the proposal's ``payment_max``, net of what it receives; an empty text if nobody does.
+
+    A player pays what the accounts pay that it stands behind. With a roll no participant stands behind any.
 
     Args:
         proposal: the terms.
@@ -23,7 +25,7 @@ def breach(proposal: Proposal, players: Sequence[str], flows: Sequence[Flow]) ->
     """
     if proposal.payment_max is None:
         return ""
-    held = net(flows)
+    held = net(flows if proposal.rolled else bound(flows, proposal.accounts))
     for player in players:
         if -held.get(player, Fraction(0)) > proposal.payment_max:
             return (

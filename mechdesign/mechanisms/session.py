@@ -221,7 +221,8 @@ class SessionCore:
         answers: tuple[SessionEffect, ...] = ()
         if event.asked:
             enrolled = sum(open_.enrolled for open_ in self._sessions.values())
-            reason = reason or self._policy.objection(proposal, enrolled)
+            other = "" if event.proposer == self._member else self._names[self._member]
+            reason = reason or self._policy.objection(proposal, enrolled, other=other)
             session.enrolled = not reason
             answer = "declined" if reason else "enrolled"
             answers = (self._decline(event.session, reason, session) if reason else Enrol(event.session),)
@@ -242,6 +243,7 @@ class SessionCore:
             tuple(map(str, proposal.sanctions)),
             proposal.payment_max,
             proposal.custodian,
+            len(self._names),
         )
         return (told, *answers)
 

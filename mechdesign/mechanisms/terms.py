@@ -85,6 +85,12 @@ class Policy:
         open_ms_min: stakes no deposit on its own opening where the window for it is shorter: a proposer could set one
             that closes before an honest opening can be ordered, and share the deposits.
         payment_max: takes part in no session in which it could owe more; None for any.
+        report_ms_min: takes part in no session with shorter asks: a proposer could close one before an honest report
+            can be ordered, and be alone in it. Where people answer, set what a person needs.
+        accounts: named accounts that it stands behind where somebody else proposes so; what they pay, it owes. By
+            default none.
+        roll_max: takes part in no session with a longer roll of participants that are not members: each of their
+            ballots is checked, kept and carried on in the transcript by every member.
     """
 
     mechanisms: frozenset[str] | None = None
@@ -94,13 +100,17 @@ class Policy:
     report_bytes_max: int = 16 * 1024
     open_ms_min: int = 1_000
     payment_max: Fraction | None = None
+    report_ms_min: int = 250
+    accounts: frozenset[str] = frozenset()
+    roll_max: int = 10_000
 
-    def objection(self, proposal: Proposal, enrolled: int = 0) -> str:
+    def objection(self, proposal: Proposal, enrolled: int = 0, *, other: str = "") -> str:
         """Why this member does not take part, or an empty text.
 
         Args:
             proposal: the terms.
             enrolled: how many open sessions this member takes part in already.
+            other: this member's name where somebody else proposes; what it proposes itself it agrees to.
         """
         full = f"{proposal.mechanism}/{proposal.version}"
         if not self.enrol:
@@ -120,6 +130,15 @@ class Policy:
             return (
                 f"{proposal.open_ms} ms for opening are too short to stake a deposit on: {self.open_ms_min} are needed"
             )
+        if proposal.report_ms < self.report_ms_min:
+            return f"{proposal.report_ms} ms are too short for a report: {self.report_ms_min} are needed"
+        if proposal.rolled > self.roll_max:
+            return (
+                f"a roll of {proposal.rolled} participants is longer than the {self.roll_max} that this member serves"
+            )
+        behind = [account for account, party in proposal.accounts if party == other and account not in self.accounts]
+        if other and behind:
+            return f"this member would stand behind {', '.join(behind)}, which its policy does not name"
         return ""
 
 

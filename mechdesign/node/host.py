@@ -254,6 +254,7 @@ class Host:
             self.identity,
             transport=self._hub.line(lambda: node.channels),
             address=lambda member: self.address(member.id),
+            here=self.addresses[0] if self.addresses else None,
             entropy=self._entropy,
             **options,
         )
@@ -266,6 +267,7 @@ class Host:
             self.identity,
             transport=self._hub.line(lambda: room.channels),
             address=lambda member: self.address(member.id),
+            here=self.addresses[0] if self.addresses else None,
             journal=journal,
             config=self._preset.group,
         )

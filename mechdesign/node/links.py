@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+from mechdesign.group.channel import FRAME_BYTES_LEAST
 from mechdesign.kernel.config import TransportConfig
 from mechdesign.kernel.crypto import Ed25519, MemberId
+from mechdesign.kernel.errors import ConfigError
 from mechdesign.kernel.identity import Identity
 from mechdesign.transport.face import PeerAddress, Strangers, Transport
 from mechdesign.transport.memory import MemoryNetwork, MemoryTransport
@@ -33,19 +35,43 @@ def tcp(
         peers: where each peer listens.
         config: limits and heartbeats.
         strangers: whether and how others may introduce themselves; they are refused if not given.
+
+    Raises:
+        ConfigError: a limit is lower than what a group sends.
     """
+    limits = _sufficient(config)
 
     def make(on_event: Callable[[LinkEvent], None]) -> Transport:
-        limits = config or TransportConfig()
         return ZeroMQTransport(identity, Ed25519(), listen, peers, limits, on_event, strangers=strangers)
 
     return make
 
 
 def memory(network: MemoryNetwork, member: MemberId, config: TransportConfig | None = None) -> TransportFactory:
-    """Links to the other nodes of this process that were made with the same network."""
+    """Links to the other nodes of this process that were made with the same network.
+
+    Raises:
+        ConfigError: a limit is lower than what a group sends.
+    """
+    limits = _sufficient(config)
 
     def make(on_event: Callable[[LinkEvent], None]) -> Transport:
-        return MemoryTransport(network, member, on_event, config=config)
+        return MemoryTransport(network, member, on_event, config=limits)
 
     return make
+
+
+def _sufficient(config: TransportConfig | None) -> TransportConfig:
+    """The limits, where the longest frame of a group passes them."""
+    config = config or TransportConfig()
+    if config.frame_bytes_max < FRAME_BYTES_LEAST:
+        raise ConfigError(
+            f"frame_bytes_max is {config.frame_bytes_max} and has to be {FRAME_BYTES_LEAST} at least: a group says in "
+            "one frame what it takes into its next epoch"
+        )
+    if config.bytes_per_s < config.frame_bytes_max:
+        raise ConfigError(
+            f"bytes_per_s is {config.bytes_per_s} and has to be frame_bytes_max, {config.frame_bytes_max}, at least: "
+            "the longest frame would never be let in"
+        )
+    return config

@@ -3,6 +3,7 @@
 An exception in a strategy is the party's, and makes the player pass.
 """
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -18,10 +19,11 @@ from mechdesign.group.journal import Journal
 from mechdesign.group.messages import Append, Change
 from mechdesign.group.multicast.multicast import Means
 from mechdesign.group.roster import Member, Roster
+from mechdesign.group.topology import Located
 from mechdesign.group.views.invitation import Invitation
 from mechdesign.kernel.config import GroupConfig
 from mechdesign.kernel.crypto import Ed25519
-from mechdesign.kernel.errors import ConfigError, LocalProtocolError
+from mechdesign.kernel.errors import ConfigError, CongestionError, LocalProtocolError
 from mechdesign.kernel.exchange import X25519Exchange
 from mechdesign.kernel.identity import Identity
 from mechdesign.kernel.machine import Entropy
@@ -84,6 +86,7 @@ class Node:
         on_event: is told every event of the party, in order, on the loop.
         wrap: makes an adversary of the stack, for tests and demonstrations.
         address: where a member listens that comes into the group; None where nobody knows, so that it dials us.
+        here: where others can dial us, for members to know that come in later; None where they cannot.
         entropy: the source of salts and nonces.
 
     Raises:
@@ -106,6 +109,7 @@ class Node:
         on_event: Callable[[UserEvent], None] | None = None,
         wrap: Callable[[Stack], StackLike] | None = None,
         address: Address = lambda _: None,
+        here: str | None = None,
         entropy: Entropy = os.urandom,
     ) -> None:
         roster = start if isinstance(start, Roster) else start.roster
@@ -134,6 +138,7 @@ class Node:
             policy=policy,
             check=self._check,
             means=Means(X25519Exchange(), identity, entropy),
+            address=here or "",
         )
         self._stack: StackLike = wrap(self._inner) if wrap else self._inner
         open_journal = None if journal is None else lambda: Journal(journal, identity.public, roster.digest)
@@ -200,6 +205,7 @@ class Node:
         """Propose a session to the group.
 
         Raises:
+            CongestionError: too much of ours waits to be ordered; ask again later.
             LocalProtocolError: the request names what does not exist, or the node is not running.
         """
         self._submit(request)
@@ -217,6 +223,7 @@ class Node:
         """Carry ballots of participants that are not members; a ``BallotsCarried`` event tells what becomes of them.
 
         Raises:
+            CongestionError: too much of ours waits to be ordered; ask again later.
             LocalProtocolError: the node is not running.
         """
         self._submit(CarryBallots(tuple(ballots)))
@@ -224,11 +231,14 @@ class Node:
     def attend(self, custodian: Custodian) -> None:
         """Report what a custodian has received and paid out by now; nothing where no session names our member.
 
+        Whatever finds no room, where too much of ours waits to be ordered, is reported by the next call.
+
         Raises:
             LocalProtocolError: the node is not running.
         """
-        for request in attend(custodian, self._inner.decision.custody()):
-            self._submit(request)
+        with contextlib.suppress(CongestionError):
+            for request in attend(custodian, self._inner.decision.custody()):
+                self._submit(request)
 
     def change(self, change: Change) -> None:
         """Have the members of the group changed: once what runs has ended, and where the change holds.
@@ -291,7 +301,10 @@ class Node:
         if record.table == "block":
             self._ahead.look(record.data)
 
-    def _tell(self, event: UserEvent) -> None:
+    def _tell(self, event: UserEvent | Located) -> None:
+        if isinstance(event, Located):
+            self._acquaintances.located(event.member, event.address, self.transport)
+            return
         self._archive.keep(event)
         match event:
             case ViewBegun() | Removed():

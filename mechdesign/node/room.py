@@ -3,6 +3,10 @@
 The face of the group layer alone, for programs that want ordered broadcast and no mechanisms: a chat, a replicated log,
 a board of notices. Every member that stays hears every message once; no member can say two different things to two
 others, and none can keep a message from the rest.
+
+A program that reads slowly slows nobody down. So much is kept for it; beyond that the oldest messages fall out, and
+:meth:`Room.hear` says how many at that place. The journal has those of the order still: who opens the room anew hears
+them again.
 """
 
 import asyncio
@@ -23,6 +27,7 @@ from mechdesign.group.multicast.multicast import Means
 from mechdesign.group.multicast.private import Private, PrivateDelivered
 from mechdesign.group.roster import Member, Roster
 from mechdesign.group.status import GroupStatus
+from mechdesign.group.topology import Located
 from mechdesign.group.views.invitation import Invitation
 from mechdesign.kernel.config import GroupConfig
 from mechdesign.kernel.crypto import Ed25519, MemberId
@@ -32,6 +37,7 @@ from mechdesign.kernel.identity import Identity
 from mechdesign.node.acquaintances import Acquaintances, Address, our_line
 from mechdesign.node.driver import Driver
 from mechdesign.node.links import TransportFactory
+from mechdesign.node.unread import Unread
 from mechdesign.transport.face import Transport
 
 __all__ = ["Heard", "Room"]
@@ -74,6 +80,9 @@ class Room:
         journal: our journal's file, or None to keep nothing (a member that is stopped is then gone for good).
         config: how eagerly the group advances.
         address: where a member listens that comes in; None where nobody knows, so that it dials us.
+        here: where others can dial us, for members to know that come in later; None where they cannot.
+        unread_bytes_max: how much is kept of what was heard and is not read yet, some overhead included; not counted is
+            what is heard again from the journal.
 
     Attributes:
         receipts: which of what we sent was acknowledged, as (key, name), the newest last; a bounded number.
@@ -92,15 +101,18 @@ class Room:
         journal: Path | None = None,
         config: GroupConfig | None = None,
         address: Address = lambda _: None,
+        here: str | None = None,
+        unread_bytes_max: int = 16 << 20,
     ) -> None:
         roster = start if isinstance(start, Roster) else start.roster
         us = our_line(start, identity)
         self.name = "" if us is None else us.name
         self.receipts: deque[tuple[bytes, str]] = deque(maxlen=_RECEIPTS)
-        self._heard: asyncio.Queue[Heard] = asyncio.Queue()
+        self._unread: Unread[Heard] = Unread(unread_bytes_max)
+        self._news = asyncio.Event()
         settings, means = config or GroupConfig(), Means(X25519Exchange(), identity, os.urandom)
         order = Group(start, identity, Ed25519(), settings, carry_over=True)
-        self._group = GroupLayer(order, identity, Ed25519(), settings, means)
+        self._group = GroupLayer(order, identity, Ed25519(), settings, means, address=here or "")
         self._acquaintances = Acquaintances(roster, identity, address)
         open_journal = None if journal is None else lambda: Journal(journal, identity.public, roster.digest)
         self._driver = Driver(self.name, self._group, transport, open_journal, self._tell)
@@ -200,22 +212,28 @@ class Room:
         """The next message; waits for it.
 
         Raises:
+            MissedError: we read so slowly that messages at this place were not kept; the next call goes on after them.
             Exception: whatever made the room close by itself.
         """
-        following = asyncio.ensure_future(self._heard.get())
+        while not self._unread:
+            self._news.clear()
+            await self._news_or_end()
+        return self._unread.take()
+
+    async def _news_or_end(self) -> None:
+        news = asyncio.ensure_future(self._news.wait())
         ended = asyncio.ensure_future(self._driver.run())
         try:
-            await asyncio.wait({following, ended}, return_when=asyncio.FIRST_COMPLETED)
-            if not following.done():
+            await asyncio.wait({news, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if not news.done():
                 await ended
                 self._driver.check_running()
-            return await following
         finally:
-            for task in (following, ended):
+            for task in (news, ended):
                 task.cancel()
 
     async def __aiter__(self) -> AsyncIterator[Heard]:
-        """All that is heard, until the room is closed."""
+        """All that is heard, until the room is closed; raises as :meth:`hear`, and can be begun again after that."""
         while True:
             yield await self.hear()
 
@@ -232,8 +250,11 @@ class Room:
                 self._told(Heard(called(sender), letter, (self.name,), ordered=False, epoch=self.roster.epoch))
             case Acknowledged(key, member):
                 self.receipts.append((key, called(member)))
+            case Located(member, where):
+                self._acquaintances.located(member, where, self.transport)
             case ViewChanged(roster):
                 self._acquaintances.changed(roster, self.transport)
 
     def _told(self, heard: Heard) -> None:
-        self._heard.put_nowait(heard)
+        self._unread.put(heard, again=self._driver.replaying)
+        self._news.set()

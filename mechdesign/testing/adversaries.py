@@ -13,7 +13,7 @@ from typing import TypeAlias
 from mechdesign.group.block import Block, make_block, parse_block
 from mechdesign.group.core import GroupCore
 from mechdesign.group.leaf import encode_leaf
-from mechdesign.group.messages import Broadcast, Submission
+from mechdesign.group.messages import Append, Broadcast, Compact, Submission
 from mechdesign.group.packets import Blocks, Pull, Tips, Want, decode_packet, encode_blocks, encode_packet
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import MemberId, Signer
@@ -52,6 +52,7 @@ class Stage:
         chance: the liar's own stream of chance.
         twins: how many of its blocks an equivocator doubles; then it is honest, and the group may fall quiet.
         plan: shared by the liars of one run, for those that collude.
+        heeded: whether somebody stands above the liar's core, who is told what it decides.
     """
 
     roster: Roster
@@ -62,6 +63,7 @@ class Stage:
     chance: Random
     twins: int = 20
     plan: Plan = field(default_factory=Plan)
+    heeded: bool = False
 
     @property
     def place(self) -> int:
@@ -135,7 +137,13 @@ class Liar:
             # For the same reason. This core is past use: the liar goes on with a new one that knows nothing.
             self.core = self.fresh(now)
             return []
-        return [said for effect in effects if isinstance(effect, Send) for said in self._twist(effect, now)]
+        said: list[object] = []
+        for effect in effects:
+            if isinstance(effect, Send):
+                said += self._twist(effect, now)
+            elif self.stage.heeded and not isinstance(effect, Append | Compact):
+                said.append(effect)
+        return said
 
     def _twist(self, send: Send, now: Instant) -> list[Send]:
         return [send]

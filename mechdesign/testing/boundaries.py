@@ -7,10 +7,11 @@ nothing had happened: nothing is signed twice, what was sealed stays what it was
 the pure result, no deposit is forfeited and nobody is convicted.
 """
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
-from typing import TypeAlias
+from typing import Annotated
 
 import typer
 
@@ -23,21 +24,13 @@ from mechdesign.mechanisms.auction.second_price import SecondPrice
 from mechdesign.mechanisms.events import Asked, ProposeSession, Settled
 from mechdesign.testing.checkers import Blocks
 from mechdesign.testing.cluster import Cluster
+from mechdesign.testing.crashes import Scene, play_all, watch_losses
 from mechdesign.testing.disk import Tail
 from mechdesign.testing.frames import frame_reader, record_reader
 from mechdesign.testing.simulator import Simulator, Violation
 from mechdesign.testing.stacks import StackCluster, phases
 
-__all__ = ["SCENES", "TAILS", "Scene", "chat", "crash_everywhere", "main", "open_auction", "sealed_auction"]
-
-Scene: TypeAlias = Callable[[int, int, Tail], bool]
-"""Plays ``(place, after, tail)``: the member at that place stops after so many effects; whether it got so far.
-
-Raises Violation where something does not end as it should.
-"""
-
-TAILS: tuple[Tail, ...] = ("kept", "lost")
-"""What becomes of the writes that no sync followed."""
+__all__ = ["SCENES", "chat", "main", "open_auction", "sealed_auction"]
 
 _PAUSE = SECOND // 4
 _VALUES = (3, 9, 5, 7)
@@ -45,32 +38,9 @@ _DEPOSIT = 10
 _WORDS = 5
 
 
-def crash_everywhere(scene: Scene, place: int, *, first: int = 1, every: int = 1) -> int:
-    """Play a scene for each boundary of a member, or each so-manieth; returns how many were played.
-
-    Raises:
-        Violation: one of them ends otherwise than it should; the message says which.
-    """
-    played = 0
-    for tail in TAILS:
-        after = first
-        while True:
-            try:
-                reached = scene(place, after, tail)
-            except Violation as violation:
-                raise Violation(
-                    f"member {place} stopped after {after} effects, tail {tail}: {violation}"
-                ) from violation
-            if not reached:
-                break
-            played += 1
-            after += every
-    return played
-
-
 def _stop(simulator: Simulator, place: int, after: int, tail: Tail, again: Callable[[], object]) -> list[int]:
-    """Have a running member stop after so many effects and start a little later; gives how often it stopped."""
-    stopped: list[int] = []
+    """Have a running member stop after so many effects and start a little later; gives its losses when it stopped."""
+    losses = watch_losses(simulator, place)
 
     def restart() -> None:
         simulator.start(place)
@@ -78,12 +48,11 @@ def _stop(simulator: Simulator, place: int, after: int, tail: Tail, again: Calla
 
     def watch(who: int, begins: bool) -> None:
         if who == place and not begins:
-            stopped.append(simulator.now)
             simulator.at(simulator.now + _PAUSE, restart)
 
     simulator.watch_lives(watch)
     simulator.crash(place, after, tail)
-    return stopped
+    return losses
 
 
 class _Memory:
@@ -112,7 +81,7 @@ class _Memory:
                 self._secrets[place, record.key] = record.data
 
 
-def chat(place: int, after: int, tail: Tail) -> bool:
+def chat(place: int, after: int, tail: Tail) -> int | None:
     """Four members say a few words, enough for a checkpoint that takes the place of blocks in the journal."""
     cluster = Cluster(4, seed="chat", depth=4)
     simulator = cluster.simulator
@@ -120,19 +89,19 @@ def chat(place: int, after: int, tail: Tail) -> bool:
     compacted: list[int] = []
     simulator.watch(Compact, lambda who, _: compacted.append(who))
     cluster.start_all()
-    stopped = _stop(simulator, place, after, tail, lambda: None)
+    losses = _stop(simulator, place, after, tail, lambda: None)
     for number in range(_WORDS):
         simulator.at(number * SECOND // 40, partial(cluster.say, number % 4, b"word %d" % number))
     cluster.run(_WORDS / 40)
     cluster.assert_agreed()
     cluster.run(1)
     cluster.assert_convicted()
-    if not stopped and place not in compacted:
+    if not losses and place not in compacted:
         raise Violation("the scene is too short: there is no compaction to be interrupted")
-    return bool(stopped)
+    return losses[0] if losses else None
 
 
-def _auction(seal: str, place: int, after: int, tail: Tail) -> bool:
+def _auction(seal: str, place: int, after: int, tail: Tail) -> int | None:
     """Four members hold a sealed second-price auction with deposits; the first of them proposes it."""
     mechanism = SecondPrice(reserve=Fraction(2))
 
@@ -149,7 +118,7 @@ def _auction(seal: str, place: int, after: int, tail: Tail) -> bool:
     Blocks(simulator, places, lambda data: reader(unframe(data)[1]), record_reader(cluster.roster))
     cluster.start()
     # Whoever proposes does so at each of its starts: its configuration says so.
-    stopped = _stop(simulator, place, after, tail, lambda: cluster.propose(0, proposal) if place == 0 else None)
+    losses = _stop(simulator, place, after, tail, lambda: cluster.propose(0, proposal) if place == 0 else None)
     cluster.propose(0, proposal)
     if not cluster.run(seconds=100):
         raise Violation(f"no end: {[list(ended) for ended in cluster.ended]}")
@@ -159,7 +128,7 @@ def _auction(seal: str, place: int, after: int, tail: Tail) -> bool:
     if len(ends) != 4 or len({end.transcript for end in ends}) != 1:
         raise Violation(f"{len(ends)} ends, {len({end.transcript for end in ends})} of them different")
     _judge(ends[0])
-    return bool(stopped)
+    return losses[0] if losses else None
 
 
 def _judge(end: Settled) -> None:
@@ -177,20 +146,16 @@ sealed_auction: Scene = partial(_auction, "threshold")
 open_auction: Scene = partial(_auction, "commit_reveal")
 """Reports are committed to, and opened by whoever made them."""
 
-SCENES: dict[str, Scene] = {"chat": chat, "threshold": sealed_auction, "commit_reveal": open_auction}
-"""The scenes by name."""
+SCENES: dict[str, Scene] = {"threshold": sealed_auction, "commit_reveal": open_auction, "chat": chat}
+"""The scenes by name, those that take long first."""
 
 
-def _played(every: int) -> Iterator[tuple[str, int, int]]:
-    for name, scene in SCENES.items():
-        for place in (0, 1):
-            yield name, place, crash_everywhere(scene, place, every=every)
-
-
-def _boundaries(every: int = 1) -> None:
-    """Crash a member at every boundary of its effects, in each scene; fails at the first violation."""
-    for name, place, count in _played(every):
-        typer.echo(f"{name}: member {place} came back from each of {count} crashes")
+def _boundaries(
+    every: Annotated[int, typer.Option(min=1, help="Take one in so many boundaries.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that play at once.")] = os.cpu_count() or 1,
+) -> None:
+    """Crash a member at every boundary of its effects, in each scene; exit code 1 if it does not come back."""
+    play_all(SCENES, (0, 1), every=every, jobs=jobs)
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ Everything is bounded by the rounds between the floor below which blocks were le
 accepted. How many those may be is stated too, for groups that had time to certify their checkpoints.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from mechdesign.group.core import GroupCore
 from mechdesign.group.roster import Roster
@@ -67,12 +67,24 @@ def rounds_max(roster: Roster) -> int:
 
 
 class Bounds:
-    """What honest members hold stays within its bounds, looked at again and again."""
+    """What honest members hold stays within its bounds, looked at again and again.
 
-    def __init__(self, simulator: Simulator, honest: Iterable[int], roster: Roster, config: GroupConfig) -> None:
-        self._simulator = simulator
-        self._roster = roster
+    Args:
+        simulator: whose steps are watched.
+        honest: places of the members that are looked at.
+        config: their settings.
+        cores: what runs in a member that is up.
+    """
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        honest: Iterable[int],
+        config: GroupConfig,
+        cores: Callable[[int], Iterable[GroupCore]],
+    ) -> None:
         self._config = config
+        self._cores = cores
         self._until = {place: 1 + place for place in honest}
         simulator.watch_steps(self._step)
 
@@ -90,8 +102,7 @@ class Bounds:
         Raises:
             Violation: it holds more of something than it may.
         """
-        core = self._simulator.processes[place].machine
-        assert isinstance(core, GroupCore)
-        for name, (held, bound) in holdings(core, self._roster, self._config).items():
-            if held > bound:
-                raise Violation(f"member {place} holds {held} {name} where {bound} is the most")
+        for core in self._cores(place):
+            for name, (held, bound) in holdings(core, core._roster, self._config).items():
+                if held > bound:
+                    raise Violation(f"member {place} holds {held} {name} where {bound} is the most")

@@ -5,19 +5,17 @@ everything from one number. Either checks agreement, single signing and innocenc
 :mod:`mechdesign.testing.checkers`).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache, partial
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, cast
 
-from mechdesign.group.block import parse_block
 from mechdesign.group.committer import CommitRule
 from mechdesign.group.core import GroupCore
 from mechdesign.group.messages import Append, Broadcast, Submission
-from mechdesign.group.roster import FaultModel, Member, Roster
+from mechdesign.group.roster import FaultModel, Roster
 from mechdesign.kernel.config import GroupConfig
-from mechdesign.kernel.crypto import Ed25519, KeyedHash, MemberId, SignatureScheme, Signer
-from mechdesign.kernel.identity import Identity
+from mechdesign.kernel.crypto import Ed25519, KeyedHash, SignatureScheme, Signer
 from mechdesign.kernel.machine import SECOND, Entropy, Instant
 from mechdesign.testing import frames
 from mechdesign.testing.adversaries import Plan, Stage
@@ -27,29 +25,14 @@ from mechdesign.testing.equivocators import COLLUDING_KINDS, LiarKind, corrupt
 from mechdesign.testing.faults import Faults
 from mechdesign.testing.habits import Causality, Habits
 from mechdesign.testing.network import CALM, Network, Weather
-from mechdesign.testing.schedule import Crash, Scenario
+from mechdesign.testing.scenario import Scenario
+from mechdesign.testing.simulated import BRISK, SimulatedGroup, cast_of, settings
 from mechdesign.testing.simulator import AnyMachine, Boot, Simulator, Violation
 
 __all__ = ["BRISK", "Cluster", "settings"]
 
-BRISK = GroupConfig(round_timeout_s=0.2, pull_retry_s=0.1, tips_min_s=0.1, tips_max_s=1.0)
-"""Settings for simulations: short waits, so that a virtual second holds many rounds."""
 
-
-def settings(*, tight: bool = False, hasty: bool = False) -> GroupConfig:
-    """As :data:`BRISK`, with limits that ordinary trouble reaches, or with waits shorter than the network's delays."""
-    changes: dict[str, float] = {}
-    if tight:
-        changes |= {"parked_per_author": 6, "rounds_ahead_max": 6}
-    if hasty:
-        changes |= {"round_timeout_s": 0.005, "pull_retry_s": 0.05}
-    return BRISK.model_copy(update=changes)
-
-
-_SLICE = SECOND // 20
-
-
-class Cluster:
+class Cluster(SimulatedGroup):
     """One simulated group with its checkers.
 
     Args:
@@ -67,6 +50,8 @@ class Cluster:
         said: what each member was asked to broadcast, by place.
         plan: what colluding liars know of one another.
     """
+
+    liars: Mapping[int, LiarKind]
 
     def __init__(
         self,
@@ -86,12 +71,8 @@ class Cluster:
         **overrides: Any,
     ) -> None:
         chance = Random(f"{seed}/keys")
-        signers: list[Signer] = [_signer(chance, real) for _ in range(n)]
-        members = tuple(
-            Member(signer.public, f"m{place}", chance.randbytes(32), chance.randbytes(32))
-            for place, signer in enumerate(signers)
-        )
-        self.roster = Roster("simulation", members, faults, nonce=chance.randbytes(16), **overrides)
+        signers, lines = cast_of(n, chance, real)
+        self.roster = Roster("simulation", tuple(lines), faults, nonce=chance.randbytes(16), **overrides)
         self.scheme: SignatureScheme = Ed25519() if real else KeyedHash()
         self.config = config
         self.liars = dict(liars or {})
@@ -113,11 +94,10 @@ class Cluster:
         self.promptness = Promptness(self.simulator, self.blocks)
         convict = partial(frames.convicted, self.roster, self.scheme)
         self.evidence = Evidence(self.simulator, self.honest, self.liars, convict)
-        read = lru_cache(maxsize=4096)(partial(parse_block, roster=self.roster))
-        Habits(self.simulator, self.honest, self.roster, read)
-        Causality(self.simulator, self.log, self.honest, self.roster, read)
-        Faults(self.simulator, self.honest, self.liars, self.roster, self.scheme, read)
-        self.bounds = Bounds(self.simulator, self.honest, self.roster, config)
+        Habits(self.simulator, self.honest, self._cores)
+        Causality(self.simulator, self.log, self.honest, self.roster, frames.Readers().of(self.roster))
+        Faults(self.simulator, self.honest, self.liars, self.scheme, self._cores)
+        self.bounds = Bounds(self.simulator, self.honest, config, self._cores)
 
     @classmethod
     def of(cls, scenario: Scenario, **options: Any) -> "Cluster":
@@ -126,7 +106,7 @@ class Cluster:
             scenario.n,
             scenario.faults,
             scenario.seed,
-            liars=dict(scenario.liars),
+            liars=cast(Mapping[int, LiarKind], dict(scenario.liars)),
             real=scenario.real,
             weather=scenario.weather,
             edges=scenario.edges,
@@ -138,21 +118,12 @@ class Cluster:
             **options,
         )
         simulator = cluster.simulator
-        simulator.network.slowness_us = list(scenario.slowness_us)
-        simulator.network.slow_links_us = {(source, target): us for source, target, us in scenario.slow_links}
-        for process, lag_us in zip(simulator.processes, scenario.lags_us, strict=True):
-            process.lag_us = lag_us
         chance = Random(f"{scenario.seed}/starts")
         for place in range(scenario.n):
             simulator.at(chance.randrange(SECOND // 10), partial(cluster.start, place))
         for submit in scenario.submits:
             simulator.at(submit.at, partial(cluster.say, submit.place, submit.data))
-        for crash in scenario.crashes:
-            simulator.at(crash.at, partial(cluster._crash, crash))
-        for cut in scenario.cuts:
-            simulator.at(cut.at, partial(simulator.cut, cut.pairs, noticed=cut.noticed))
-            if cut.until is not None:
-                simulator.at(cut.until, partial(simulator.mend, cut.pairs))
+        cluster.trouble(scenario)
         if scenario.live:
             simulator.at(scenario.heal, partial(cluster.heal, scenario.dead, scenario.after))
             # By then every link that was cut is up again at both ends.
@@ -185,17 +156,17 @@ class Cluster:
 
         return boot_liar if place in self.liars else boot
 
+    def _cores(self, place: int) -> tuple[GroupCore]:
+        core = self.simulator.processes[place].machine
+        assert isinstance(core, GroupCore)
+        return (core,)
+
     # ------------------------------------------------------------------------------------------------------ staging
 
     def start_all(self) -> None:
         """Start every member that is down, in roster order."""
         for place in range(self.roster.n):
             self.start(place)
-
-    def start(self, place: int) -> None:
-        """Start a member unless it runs."""
-        if self.simulator.processes[place].machine is None:
-            self.simulator.start(place)
 
     def say(self, place: int, data: bytes) -> None:
         """Ask a member to broadcast; one that is down is asked when it starts. ``data`` is the key as well."""
@@ -204,36 +175,6 @@ class Cluster:
         if place in self.honest:
             self.promptness.said(place, data)
         self.simulator.submit(place, broadcast)
-
-    def _crash(self, crash: Crash) -> None:
-        self.simulator.crash(crash.place, crash.after_effects, crash.tail)
-        if crash.back is not None:
-            self.simulator.at(crash.back, partial(self.start, crash.place))
-
-    def heal(self, dead: Iterable[int] = (), weather: Weather = CALM) -> None:
-        """A whole network with such weather from now on, and everybody up except the dead."""
-        dead = frozenset(dead)
-        self.simulator.network.weather = weather
-        for process in self.simulator.processes:
-            process.fuse = None
-            if process.place in dead:
-                self.simulator.crash(process.place)
-            else:
-                self.start(process.place)
-        self.simulator.mend()
-
-    def run(self, seconds: float) -> None:
-        """Let virtual time pass."""
-        self.simulator.run(self.simulator.now + round(seconds * SECOND))
-
-    def run_until(self, done: Callable[[], bool], seconds: float) -> bool:
-        """Let virtual time pass until ``done()``, at most so many seconds; returns whether it came true."""
-        limit = self.simulator.now + round(seconds * SECOND)
-        while not done():
-            if self.simulator.now >= limit:
-                return False
-            self.simulator.run(min(limit, self.simulator.now + _SLICE))
-        return True
 
     # ------------------------------------------------------------------------------------------------------- domain
 
@@ -276,27 +217,6 @@ class Cluster:
                 f"logs stay of different lengths: { {place: self.log.lengths[place] for place in self.live} }"
             )
 
-    def assert_quiet(self, seconds: float = 10, patience: float = 60) -> None:
-        """The honest members stop making blocks within the patience, and make none for as long as asked.
-
-        Where all are honest nothing wakes them once they were quiet for a moment. A liar may do so with a block that it
-        held back; then the time without blocks begins anew, but the patience does not.
-        """
-        window = 2
-        limit = self.simulator.now + round(patience * SECOND)
-        made, since = self.blocks.made, self.simulator.now
-        silent = False
-        while self.simulator.now - since < round(seconds * SECOND):
-            if since >= limit:
-                raise Violation(f"the group does not fall quiet in {patience} s with nothing to say")
-            self.run(window)
-            if self.blocks.made != made:
-                if silent and not self.liars:
-                    raise Violation(f"{self.blocks.made - made} blocks were made after a silence, with nothing to say")
-                made, since, silent = self.blocks.made, self.simulator.now, False
-            else:
-                silent = True
-
     def assert_convicted(self, *places: int) -> None:
         """Each live honest member has convicted these, and nobody else."""
         expected = sorted(self.roster.ids[place] for place in places)
@@ -323,8 +243,3 @@ class Cluster:
             status = core.status()
             if status.highest - status.floor > most:
                 raise Violation(f"member {place} keeps {status.highest - status.floor} rounds where {most} is the most")
-
-
-def _signer(chance: Random, real: bool) -> Signer:
-    seed, curve = chance.randbytes(32), chance.randbytes(32)
-    return Identity(seed, curve, seed) if real else KeyedHash.Signer(MemberId(seed))

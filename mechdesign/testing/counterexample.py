@@ -16,12 +16,15 @@ class Story:
     Attributes:
         slots: the decided slots in their order, with the number of the committed block, or None for a skipped slot.
         log: the numbers of the ordered blocks.
+        verdicts: where members may change places, every decided slot in the same way, also those that an earlier slot
+            keeps from counting yet.
         undecided: the first round with an undecided slot.
         forked: whether the commit rule noticed more liars than the roster bears.
     """
 
     slots: list[tuple[Slot, int | None]] = field(default_factory=list)
     log: list[int] = field(default_factory=list)
+    verdicts: dict[Slot, int | None] = field(default_factory=dict)
     undecided: int = 0
     forked: bool = False
 

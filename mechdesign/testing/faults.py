@@ -1,11 +1,11 @@
 """What an honest member saw both halves of, it has convicted by the end of the same step.
 
-The halves are blocks that it accepted in its present life and still keeps: two of one author and round, two on one own
-predecessor. Beside them stand two different submissions of ordered blocks under one number, and a block that is invalid
-by its own bytes, which is its own other half.
+The halves are blocks that it accepted in its present life and epoch and still keeps: two of one author and round, two
+on one own predecessor. Beside them stand two different submissions of ordered blocks under one number, and a block that
+is invalid by its own bytes, which is its own other half.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from mechdesign.group.block import Block, check_header, signed_by_author
 from mechdesign.group.core import GroupCore
@@ -13,9 +13,9 @@ from mechdesign.group.evidence import ConflictingSubmissions, Equivocation, Evid
 from mechdesign.group.leaf import decode_leaf
 from mechdesign.group.messages import Append, Compact, EvidenceFound
 from mechdesign.group.packets import Blocks, decode_packet
-from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import SignatureScheme
-from mechdesign.testing.habits import BlockOf
+from mechdesign.kernel.wire import DIGEST_BYTES
+from mechdesign.testing.frames import Readers
 from mechdesign.testing.simulator import Simulator, Violation
 from mechdesign.transport.messages import Packet
 
@@ -25,9 +25,10 @@ _Offence = tuple[int, type[Evidence]]
 
 
 class _Seen:
-    """What one member saw in one life."""
+    """What one member saw in one life and epoch."""
 
-    def __init__(self) -> None:
+    def __init__(self, core: GroupCore | None = None) -> None:
+        self.core = core
         # Whatever names a block that its author may make once: (author, round) or (author, predecessor).
         self.once: dict[tuple[int, object], bytes] = {}
         self.names_of: dict[bytes, tuple[tuple[int, object], ...]] = {}
@@ -39,23 +40,32 @@ class _Seen:
 
 
 class Faults:
-    """Every commission fault of which an honest member holds both halves is convicted, at once."""
+    """Every commission fault of which an honest member holds both halves is convicted, at once.
+
+    Args:
+        simulator: whose steps are watched.
+        honest: places of the members that are to convict.
+        liars: places of those that may have to be convicted.
+        scheme: checks signatures.
+        cores: what runs in a member that is up, the one of the present epoch first.
+        packet: what a frame is to a core, which may be nothing.
+    """
 
     def __init__(
         self,
         simulator: Simulator,
         honest: Iterable[int],
         liars: Iterable[int],
-        roster: Roster,
         scheme: SignatureScheme,
-        read: BlockOf,
+        cores: Callable[[int], Sequence[GroupCore]],
+        packet: Callable[[GroupCore, bytes], bytes] = lambda core, data: data,
     ) -> None:
-        self._simulator = simulator
-        self._roster = roster
         self._scheme = scheme
-        self._read = read
+        self._cores = cores
+        self._unpacked = packet
+        self._readers = Readers()
         self._seen = {place: _Seen() for place in honest}
-        self._liars = frozenset(liars)
+        self._liars = frozenset(simulator.processes[place].member for place in liars)
         if not self._liars:
             return
         simulator.watch(Append, self._append)
@@ -69,15 +79,24 @@ class Faults:
         if place in self._seen:
             self._seen[place] = _Seen()
 
-    def _core(self, place: int) -> GroupCore:
-        core = self._simulator.processes[place].machine
-        assert isinstance(core, GroupCore)
-        return core
+    def _current(self, place: int) -> tuple[_Seen, GroupCore] | None:
+        """What an honest member has seen in its present epoch, and what it runs there."""
+        seen = self._seen.get(place)
+        cores = () if seen is None else self._cores(place)
+        if seen is None or not cores:
+            return None
+        if seen.core is not cores[0]:
+            seen = self._seen[place] = _Seen(cores[0])
+        return seen, cores[0]
 
     def _append(self, place: int, record: Append) -> None:
-        seen = self._seen.get(place)
-        block = self._read(record.data) if record.table == "block" else None
-        if seen is None or block is None or block.author not in self._liars:
+        current = self._current(place) if record.table == "block" else None
+        if current is None:
+            return
+        seen, core = current
+        roster = core._roster
+        block = self._readers.of(roster)(record.data)
+        if block is None or roster.ids[block.author] not in self._liars:
             return
         names = ((block.author, block.round), (block.author, block.header.parents[0].digest))
         seen.names_of[block.digest] = names
@@ -85,8 +104,8 @@ class Faults:
             if seen.once.setdefault(name, block.digest) != block.digest:
                 seen.owed[block.author, Equivocation] = None
         for leaf in block.leaves:
-            said = decode_leaf(leaf, self._roster)
-            if said is not None and said.sender == self._roster.ids[block.author]:
+            said = decode_leaf(leaf, roster)
+            if said is not None and said.sender == roster.ids[block.author]:
                 digest, other = seen.numbers.setdefault((block.author, said.sequence), (block.digest, leaf))
                 if other != leaf:
                     seen.conflicts.append((block.author, digest, block.digest))
@@ -95,7 +114,8 @@ class Faults:
         seen = self._seen.get(place)
         if seen is None:
             return
-        for _, digest in effect.gone:
+        for _, key in effect.gone:
+            digest = key[-DIGEST_BYTES:]
             for name in seen.names_of.pop(digest, ()):
                 if seen.once.get(name) == digest:
                     del seen.once[name]
@@ -104,36 +124,42 @@ class Faults:
         seen.conflicts.clear()
 
     def _packet(self, place: int, packet: Packet) -> None:
-        if place not in self._seen or self._roster.place(packet.peer) not in self._liars:
+        current = self._current(place) if packet.peer in self._liars else None
+        if current is None:
             return
-        content = decode_packet(self._roster, packet.data)
+        seen, core = current
+        roster = core._roster
+        if roster.place(packet.peer) is None:
+            return
+        content = decode_packet(roster, self._unpacked(core, packet.data))
         # Of a longer frame the later blocks meet another state than this.
-        block = self._read(content.blocks[0]) if isinstance(content, Blocks) else None
-        if block is None or check_header(block.header, self._roster) is None or not self._looked_at(place, block):
+        block = self._readers.of(roster)(content.blocks[0]) if isinstance(content, Blocks) else None
+        if block is None or check_header(block.header, roster) is None or not _looked_at(core, block):
             return
-        if signed_by_author(block.encoded, block.header, block.signature, self._roster, self._scheme):
-            self._seen[place].owed[block.author, InvalidBlock] = None
-
-    def _looked_at(self, place: int, block: Block) -> bool:
-        core = self._core(place)
-        return core._manager.screen(block, core._order.committer.undecided_round, core._ahead_max) is None
+        if signed_by_author(block.encoded, block.header, block.signature, roster, self._scheme):
+            seen.owed[block.author, InvalidBlock] = None
 
     def _found(self, place: int, event: EvidenceFound) -> None:
-        evidence, author = decode_evidence(event.data), self._roster.place(event.member)
-        if place in self._seen and evidence is not None and author is not None:
-            self._seen[place].proved.add((author, type(evidence)))
+        current, evidence = self._current(place), decode_evidence(event.data)
+        author = None if current is None else current[1]._roster.place(event.member)
+        if current is not None and evidence is not None and author is not None:
+            current[0].proved.add((author, type(evidence)))
 
     def _step(self, place: int) -> None:
-        seen = self._seen.get(place)
-        if seen is None:
+        current = self._current(place)
+        if current is None:
             return
+        seen, core = current
         if seen.conflicts:
-            dag = self._core(place)._dag
             for author, one, other in seen.conflicts:
-                if all(digest in dag and dag.is_ordered(digest) for digest in (one, other)):
+                if all(digest in core._dag and core._dag.is_ordered(digest) for digest in (one, other)):
                     seen.owed[author, ConflictingSubmissions] = None
         if seen.owed:
             for author, kind in seen.owed:
                 if (author, kind) not in seen.proved:
                     raise Violation(f"member {place} saw {author} do it and found no {kind.__name__}")
             seen.owed.clear()
+
+
+def _looked_at(core: GroupCore, block: Block) -> bool:
+    return core._manager.screen(block, core._order.committer.undecided_round, core._intake.ahead_max) is None

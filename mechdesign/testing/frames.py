@@ -1,9 +1,9 @@
 """Reading what members send and store, for checkers: which blocks are in it, and whether proofs hold."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
-from mechdesign.group.block import check_inclusion, parse_block
+from mechdesign.group.block import Block, check_inclusion, parse_block
 from mechdesign.group.evidence import convict
 from mechdesign.group.messages import Delivered
 from mechdesign.group.packets import Blocks, decode_packet
@@ -11,9 +11,25 @@ from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import MemberId, SignatureScheme
 from mechdesign.testing.checkers import BlockId
 
-__all__ = ["convicted", "frame_reader", "proved", "record_reader"]
+__all__ = ["BlockOf", "Readers", "convicted", "frame_reader", "proved", "record_reader"]
 
 Reader = Callable[[bytes], tuple[BlockId, ...]]
+
+BlockOf = Callable[[bytes], Block | None]
+"""Reads a block from its bytes, remembering some: None for bytes that are none."""
+
+
+class Readers:
+    """Of each epoch what reads its blocks, shared by all members: each block goes to all of them."""
+
+    def __init__(self) -> None:
+        self._of: dict[bytes, BlockOf] = {}
+
+    def of(self, roster: Roster) -> BlockOf:
+        """What reads the blocks of the epoch of a roster."""
+        if roster.digest not in self._of:
+            self._of[roster.digest] = lru_cache(maxsize=4096)(partial(parse_block, roster=roster))
+        return self._of[roster.digest]
 
 
 def record_reader(roster: Roster) -> Reader:

@@ -30,6 +30,7 @@ __all__ = [
     "LobbyWeather",
     "holds_test_key",
     "line",
+    "possession_of",
     "random_graph",
     "ring",
     "seat_of",
@@ -76,14 +77,14 @@ def random_graph(n: int, random: Random, more: int) -> Edges:
     return sorted((min(edge), max(edge)) for edge in edges)
 
 
-def possession_of(member: MemberId, sealing: bytes) -> bytes:
-    """The stand-in for a proof of possession."""
-    return digest("testing/possession", member, sealing)
+def possession_of(line: Member) -> bytes:
+    """The stand-in for a proof of possession; only who has a player's seat has the player's."""
+    return digest("testing/possession", line.id, line.curve, line.sealing)
 
 
-def holds_test_key(scheme: SignatureScheme, member: MemberId, sealing: bytes, proof: bytes) -> bool:
+def holds_test_key(scheme: SignatureScheme, line: Member, proof: bytes) -> bool:
     """Checks the stand-in."""
-    return proof == possession_of(member, sealing)
+    return proof == possession_of(line)
 
 
 def seat_of(place: int) -> Seat:
@@ -91,7 +92,7 @@ def seat_of(place: int) -> Seat:
     name = place.to_bytes(4, "big")
     key = MemberId(digest("testing/lobby/key", name))
     line = Member(key, f"player {place}", digest("testing/lobby/curve", name), digest("testing/lobby/sealing", name))
-    return Seat(KeyedHash.Signer(key), line, possession_of(key, line.sealing), KeyedHash(), holds_test_key)
+    return Seat(KeyedHash.Signer(key), line, possession_of(line), KeyedHash(), holds_test_key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,61 @@
 """What must hold in the worlds of the model, and when two of them are one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from mechdesign.decision.ask import Ask
-from mechdesign.decision.dealt import Dealt, SealedAsk
-from mechdesign.decision.entries import Kind
+from mechdesign.decision.core import DecisionCore
+from mechdesign.decision.dealt import Dealt, SealedAsk, Tossing
+from mechdesign.decision.entries import (
+    CoinEntry,
+    EnrolEntry,
+    Kind,
+    OpenEntry,
+    ReportEntry,
+    SealEntry,
+    ShareEntry,
+    TimerEntry,
+    Verdict,
+    parse,
+)
+from mechdesign.decision.offence import Offence
+from mechdesign.decision.phases import DRAINING, Phase
 from mechdesign.decision.session import Session
-from mechdesign.group.messages import Broadcast
+from mechdesign.group.messages import Broadcast, ViewChanging
 from mechdesign.group.roster import FaultModel
 from mechdesign.kernel.crypto import MemberId
-from mechdesign.testing.model_world import World, is_past, order, session_of
+from mechdesign.testing.model_liars import is_garbage, junk
+from mechdesign.testing.model_world import (
+    Heard,
+    Player,
+    World,
+    change_clock,
+    hear,
+    ordered,
+    phase_clock,
+    player,
+    session_in,
+    session_of,
+)
 from mechdesign.testing.simulator import Violation
 
-__all__ = ["check", "clear", "name", "rest", "rows"]
+__all__ = ["check", "check_close", "clear", "count_junk", "follow_late", "name", "rest", "rows"]
+
+
+# What must hold
+
+
+def check(world: World) -> None:
+    """Raise a Violation if honest members differ in anything, or one of them was convicted."""
+    first = world.players[0]
+    known = _told(first)
+    for each in world.players:
+        if (told := _told(each)) != known:
+            what = next(part for part, one, other in zip(_PARTS, told, known, strict=True) if one != other)
+            raise Violation(f"{world.name(0)} and {world.name(each.place)} differ in {what}")
+        guilty = {world.roster.name(member) for member, _ in each.convicted}
+        if guilty & {world.name(honest) for honest in world.honest}:
+            raise Violation(f"{sorted(guilty)} convicted, an honest member among them")
 
 
 def clear(world: World) -> None:
@@ -23,34 +65,101 @@ def clear(world: World) -> None:
         Violation: it counted.
     """
     while late := next(_late(world), None):
-        place, said = late
-        world.players[place].pending.remove(said)
-        before = rows(world), world.players[0].ended
-        order(world, place, said)
-        if (rows(world), world.players[0].ended) != before:
-            raise Violation(f"a {Kind(said.kind).name} of {world.name(place)} counted after its phase")
+        slow, said = late
+        slow.pending.remove(said)
+        _waste(world, slow.place, f"a {Kind(said.kind).name}", said.kind, said.data)
 
 
-def _late(world: World) -> Iterator[tuple[int, Broadcast]]:
-    session = session_of(world)
-    for place, player in enumerate(world.players):
-        for said in player.pending:
-            if said.kind != Kind.PROPOSE and (session is None or is_past(said, session)):
-                yield place, said
+def check_close(before: World, after: World) -> None:
+    """See that liars alone did not close a phase before an honest member was heard in it; call before ``clear``.
+
+    Raises:
+        Violation: they did, or an opening was left out.
+    """
+    session, last = session_of(before), after.log[-1]
+    if session is None or isinstance(last, ViewChanging) or _is_aborted(after):
+        return
+    if session.phase in (Phase.SEALING, Phase.TOSSING):
+        _check_opening(before, session, session_of(after))
+    # Nobody waits for a clock, or for the proof of an offence.
+    unheard = {each.place for each, said in _late(after) if said.kind not in (Kind.TIMER, Kind.EVIDENCE)}
+    if not unheard or (session.phase is Phase.OPENING and isinstance(session.ask, Dealt)):
+        return  # t shares open what was dealt; nobody waits for more
+    rang = {before.roster.place(member) for member in session._timers.out}
+    if last.submission.kind == Kind.TIMER:
+        rang.add(before.roster.place(last.submission.sender))
+    honest = rang & set(before.honest)
+    if len(honest) < before.roster.q - len(before.liars):
+        names = [before.name(place) for place in sorted(unheard)]
+        raise Violation(f"{session.phase} closed without {names}, by the clocks of {len(honest)} honest members")
 
 
-def check(world: World) -> None:
-    """Raise a Violation if members differ, or an honest one was convicted."""
-    first = world.players[0]
-    for place in world.honest:
-        player = world.players[place]
-        if [_seen(each) for each in player.core.status()] != [_seen(each) for each in first.core.status()]:
-            raise Violation(f"{world.name(0)} and {world.name(place)} are not in the same phase")
-        if player.ended != first.ended or player.ready != first.ready:
-            raise Violation(f"{world.name(0)} and {world.name(place)} have not seen the same end")
-        guilty = [world.roster.name(member) for member, _ in player.convicted]
-        if set(guilty) & {world.name(honest) for honest in world.honest}:
-            raise Violation(f"{guilty} convicted, an honest member among them")
+def _check_opening(before: World, session: Session, now: Session | None) -> None:
+    """See that what honest members sealed is not passed over: between the close and what follows it is opened."""
+    if now is not None and now.phase in (session.phase, Phase.OPENING):
+        return
+    bound = [before.name(place) for place in before.honest if _is_bound(session, before.roster.ids[place])]
+    if bound:
+        raise Violation(f"{session.phase} closed, and nobody could open what {bound} had sealed")
+
+
+def _is_bound(session: Session, member: MemberId) -> bool:
+    ask = session.ask
+    return member in (ask.vault.dealt if isinstance(ask, Dealt) else ask.sealed if isinstance(ask, Ask) else ())
+
+
+def _is_aborted(world: World) -> bool:
+    ended = world.players[0].ended
+    return bool(ended) and ended[0][0] != Verdict.SETTLED.value
+
+
+def count_junk(copy: Callable[[], World]) -> None:
+    """Have liars say what must count for nothing, in one world after the other if it does not.
+
+    Raises:
+        Violation: it counted.
+    """
+    world = copy()
+    sayings = [(place, *saying) for place in world.liars for saying in junk(world, place)]
+    before = _known(world)
+    for place, _, kind, data in sayings:
+        hear(world, ordered(world, place, kind, data))
+    if _known(world) != before:
+        for place, label, kind, data in sayings:
+            _waste(copy(), place, label, kind, data)
+        raise Violation(f"something counted that should not among {[label for _, label, *_ in sayings]}")
+
+
+def _waste(world: World, place: int, label: str, kind: int, data: bytes) -> None:
+    before = _known(world)
+    hear(world, ordered(world, place, kind, data))
+    if _known(world) != before:
+        raise Violation(f"{label} of {world.name(place)} counted, and its time was over or had not come")
+
+
+def _known(world: World) -> tuple[object, ...]:
+    return tuple((_told(each), len(each.pending)) for each in world.players)
+
+
+def follow_late(world: World, log: Sequence[Heard]) -> None:
+    """Have another life of an honest member hear the whole log at once, with its clock standing still.
+
+    Raises:
+        Violation: the state is another one than that of the life that followed step by step, or it says something else.
+    """
+    place = world.honest[-1]
+    slow, quick = player(world.case, place), world.players[place]
+    for heard in log:
+        slow.route(slow.core.receive(heard, 0))
+    if _told(slow) != _told(quick):
+        raise Violation(f"{world.name(place)} is in another state when it hears the log late")
+    if _words(slow) != _words(quick):
+        raise Violation(f"{world.name(place)} says something else when it hears the log late")
+
+
+def _words(player: Player) -> dict[bytes, bytes]:
+    own = (Kind.PROPOSE, Kind.TIMER)  # said by the wish of its party, and by its clock
+    return {key: said.data for key, said in player.said.items() if said.kind not in own}
 
 
 def rest(world: World) -> str:
@@ -59,13 +168,13 @@ def rest(world: World) -> str:
     Raises:
         Violation: it is none in which a session may end.
     """
-    status = [world.players[place].core.status() for place in world.honest]
+    status = [player.core.status() for player in world.players]
     first = world.players[0]
     if not any(status):
         if world.case.view and world.changing and first.ready is None:
             raise Violation("nothing is open, and nobody is ready for the change of the view")
         return "not begun" if not first.ended else str(first.ended[0][0]).split(" and ")[0]
-    liars = {world.name(place) for place in range(len(world.honest), world.case.n)}
+    liars = {world.name(place) for place in world.liars}
     for (seen,) in status:
         if world.roster.faults is not FaultModel.UNANIMOUS:
             raise Violation(f"stalled in {seen.phase} with {seen.missing} missing")
@@ -74,67 +183,152 @@ def rest(world: World) -> str:
     return f"stalled in {status[0][0].phase}"
 
 
-def rows(world: World) -> list[tuple[object, ...]]:
-    """For each member, what tells it from others: what it has yet to say, and what the log says of it."""
-    session = session_of(world)
-    rows: list[tuple[object, ...]] = []
-    for place, (player, member) in enumerate(zip(world.players, world.roster.ids, strict=True)):
-        own = (
-            place in world.honest,
-            tuple((said.kind, said.kind == Kind.TIMER and said.key) for said in player.pending),
-            player.core.deadline is not None,
-        )
-        rows.append((*own, *(_row(session, member) if session is not None else ())))
-    return rows
+# What a member knows of the log
+
+_PARTS = ("phase", "enrolment", "step", "seals", "reports", "shares", "record", "attested", "inputs", "status", "end")
 
 
-def name(world: World) -> tuple[object, ...]:
-    """What is the same for two worlds exactly if nothing that can follow tells them apart, up to exchange."""
-    session, first = session_of(world), world.players[0]
-    here = _facts(session) if session is not None else None
-    told = tuple(sorted(map(repr, rows(world))))
-    convicts = tuple(sorted(offence for _, offence in first.convicted))
-    ended = tuple(end[0] for end in first.ended)
-    return here, told, world.changing, convicts, ended, first.ready is not None
+def _told(player: Player) -> tuple[object, ...]:
+    """Everything that the log has told a member; see the names in ``_PARTS``."""
+    core = player.core
+    end = tuple(player.ended), player.ready, core.balances, core.convicts
+    session = session_in(core)
+    if session is None:
+        return (*(None,) * (len(_PARTS) - 1), end)
+    ask, docket, ledger = session.ask, session._docket, session._ledger
+    vault = ask.vault if isinstance(ask, Dealt) else None
+    sealed = ask.seals if isinstance(ask, Ask | SealedAsk) else ask.heard if isinstance(ask, Tossing) else ()
+    return (
+        (session.phase, session.step, *session._timers.out, *session._timers.overrun),
+        (*session.enrolment.answers.items(), *session.left, session.players),
+        (type(ask), *session.coins, session.waiting),
+        tuple(sealed),
+        (session.reports, *(ask.reports.items() if isinstance(ask, Ask | SealedAsk) else ())),
+        vault and (*vault.dealt, vault.locked, *vault.heard, *vault.shares),
+        (*session.convicted.items(), *session.defaulted, *docket.accused, *docket.early),
+        (session.statement, *((member, said) for member, (said, _) in session._tally.said.items())),
+        (session._inputs.digest, session.counted, *(ledger.flows if ledger else ())),
+        tuple(_seen(each) for each in core.status()),
+        end,
+    )
 
 
 def _seen(status: Any) -> tuple[object, ...]:
     return (status.session, status.phase, status.step, status.heard, status.asked, status.missing)
 
 
-def _session(world: World) -> Session | None:
-    return next(iter(world.players[0].core._sessions.values()), None)
+# When entries are past
+
+
+def _late(world: World) -> Iterator[tuple[Player, Broadcast]]:
+    session = session_of(world)
+    for each in world.players:
+        for said in each.pending:
+            if said.kind != Kind.PROPOSE and (session is None or _is_past(said, session)):
+                yield each, said
+
+
+_STAGES = {Kind.SEAL: Phase.SEALING, Kind.REPORT: Phase.ASKING, Kind.COIN: Phase.TOSSING}
+
+
+def _is_past(said: Broadcast, session: Session) -> bool:
+    """Whether the phase is over in which an entry could count."""
+    match parse(said.kind, said.data):
+        case EnrolEntry():
+            return session.phase is not Phase.ENROLLING
+        case TimerEntry(phase=phase) if phase == DRAINING:
+            return not session.hidden
+        case TimerEntry(step=step, phase=phase):
+            return (step, phase) != (session.step, session.phase.value)
+        case SealEntry(step=step) | ReportEntry(step=step) | CoinEntry(step=step):
+            return step < session.step or session.phase is not _STAGES[Kind(said.kind)]
+        case OpenEntry(step=step) | ShareEntry(step=step):
+            return step < session.step or session.phase is Phase.ATTESTING
+    return False
+
+
+# When two worlds are one
+
+
+def name(world: World) -> tuple[object, ...]:
+    """What is the same for two worlds only if nothing that can follow tells them apart, up to exchange of members.
+
+    That is: everything that some rule can still ask for. Why the rest is left out stands in ``docs/phases.md``, and
+    :func:`~mechdesign.testing.phase_model.search` can check it with ``doubt``.
+    """
+    session, first = session_of(world), world.players[0]
+    here = _facts(session) if session is not None else None
+    told = tuple(sorted(map(repr, rows(world))))
+    ended = tuple(end[0] for end in first.ended)
+    return here, told, world.changing, ended, first.ready is not None
 
 
 def _facts(session: Session) -> tuple[object, ...]:
-    ask = session.ask
-    locked = len(ask.vault.locked) if isinstance(ask, Dealt) else 0
-    return session.phase.value, session.step, type(ask).__name__, locked, session.statement is not None
+    return session.phase.value, session.step, isinstance(session.ask, Dealt) and bool(session.ask.vault.locked)
 
 
-def _row(session: Session, member: MemberId) -> tuple[object, ...]:
-    """Everything that the log says of one member in a session."""
+def rows(world: World, *, waiting: bool = True) -> list[tuple[object, ...]]:
+    """For each member, what tells it from others: what it has yet to say, and what the log says of it.
+
+    Args:
+        world: which.
+        waiting: including whether it has said that it waits no longer for the session to end.
+    """
+    session = session_of(world)
+    rows: list[tuple[object, ...]] = []
+    for place, member in enumerate(world.roster.ids):
+        row: tuple[object, ...] = (place in world.honest,)
+        if place in world.honest:
+            player = world.players[place]
+            row += (tuple((said.kind, said.kind == Kind.TIMER and said.key) for said in player.pending),)
+            row += phase_clock(player) is not None, world.case.late and change_clock(player) is not None
+        if session is not None:
+            row += _standing(session, member), member in session._timers.out, _said(session, member)
+            row += (waiting and session.hidden and member in session._timers.overrun,)
+            if world.case.punishes:
+                row += (_record(session, world.players[0].core, member),)
+        rows.append(row)
+    return rows
+
+
+def _standing(session: Session, member: MemberId) -> object:
+    if session.phase is Phase.ENROLLING:
+        return session.enrolment.answers.get(member), member in session.left
+    return member in session.players, member in session.left
+
+
+def _said(session: Session, member: MemberId) -> tuple[object, ...]:
+    """What a member was heard to say in the current phase, as far as any rule looks at it again."""
     ask = session.ask
-    said: tuple[object, ...] = ()
-    if isinstance(ask, Ask):
-        seal = ask.seals.get(member)
-        opened = member in ask.reports, ask.reports.get(member) is None
-        said = seal is not None, seal is not None and seal[0] is None, *opened
-    elif isinstance(ask, Dealt):
-        heard = member in (ask.seals if isinstance(ask, SealedAsk) else getattr(ask, "heard", ()))
-        box = ask.vault
-        said = heard, member in box.dealt, member in box.heard, member in box.shares, member in ask.early
-    attested = session._tally.said.get(member)
-    return (
-        said,
-        member in session.players,
-        session.enrolment.answers.get(member),
-        member in session.left,
-        member in session._timers,
-        attested is not None and attested[0] == session.statement,
-        attested is not None,
-        session.convicted.get(member),
-        member in session.defaulted,
-        member in session._docket.accused,
-        member in session._docket.early,
-    )
+    match session.phase, ask:
+        case Phase.SEALING, Ask():
+            seal = ask.seals.get(member)
+            return seal is not None, seal is not None and seal[0] is None
+        case ((Phase.SEALING | Phase.TOSSING), (SealedAsk() | Tossing())):
+            heard = ask.seals if isinstance(ask, SealedAsk) else ask.heard
+            return member in heard, *_dealing(ask, member), member in ask.early
+        case Phase.OPENING, Dealt():
+            return *_dealing(ask, member), member in ask.vault.heard, member in ask.vault.shares
+        case Phase.OPENING, Ask():
+            return member in ask.sealed, member in ask.reports
+        case Phase.ASKING, Ask():
+            return (member in ask.reports,)
+        case Phase.ATTESTING, _ if member in session._tally.said and session.statement is not None:
+            said = session._tally.said[member][0]
+            return said.verdict == session.statement.verdict, said.digest == session.statement.digest
+    return ()
+
+
+def _dealing(ask: Dealt, member: MemberId) -> tuple[bool, bool]:
+    dealt = ask.vault.dealt.get(member)
+    return dealt is not None, dealt is not None and bool(dealt[0].ciphertext) and is_garbage(dealt[0].ciphertext)
+
+
+def _record(session: Session, core: DecisionCore, member: MemberId) -> bool:
+    """What is held against a member: a proof that will be said again if it plays, and then whether it forfeits.
+
+    Which offence it was, how often, or whether it has merely not opened, makes no difference from then on.
+    """
+    if session.phase is Phase.ENROLLING:
+        return (member, Offence.EQUIVOCATION) in core.convicts
+    return session.roster.name(member) in session._docket.forfeited(session.players)

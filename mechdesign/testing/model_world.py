@@ -1,32 +1,16 @@
-"""The worlds that the model of the phases searches: a few members with real decision cores over one log.
+"""The worlds that the model of the phases searches: honest members with real decision cores, over one log.
 
-A world is copied at every step of the search. Whatever is frozen is shared by all worlds; the rest goes through pickle,
-which is many times faster than ``deepcopy``.
+Liars have no core: what they say is chosen for them, see :mod:`mechdesign.testing.model_liars`.
 """
 
-import io
-import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
-from mechdesign.decision.certificate import Certificate, Entry
 from mechdesign.decision.core import DecisionCore
-from mechdesign.decision.entries import (
-    AttestEntry,
-    CoinEntry,
-    EnrolEntry,
-    Kind,
-    OpenEntry,
-    ReportEntry,
-    SealEntry,
-    ShareEntry,
-    TimerEntry,
-    Verdict,
-    parse,
-)
+from mechdesign.decision.entries import Verdict
 from mechdesign.decision.messages import (
     Aborted,
     Answers,
@@ -42,22 +26,40 @@ from mechdesign.decision.messages import (
     Submit,
     Toss,
 )
-from mechdesign.decision.phases import Phase
-from mechdesign.decision.proposal import Proposal, Seal
-from mechdesign.decision.sealing.threshold import Committee, Context, Dealing, EncryptionKey, Share, verify_dealing
-from mechdesign.decision.secret import Secret
+from mechdesign.decision.proposal import Proposal, Sanction, Seal
+from mechdesign.decision.sealing.threshold import Committee, Context, Dealing, EncryptionKey, verify_dealing
 from mechdesign.decision.session import Session
-from mechdesign.decision.setting import Setting
-from mechdesign.decision.suspicion import Delay
-from mechdesign.decision.voice import Voice
 from mechdesign.group.messages import Broadcast, Delivered, Inclusion, Ready, Submission, ViewChanging
 from mechdesign.group.roster import FaultModel, Member, Roster
 from mechdesign.kernel.crypto import KeyedHash, MemberId
-from mechdesign.kernel.flow import Flow, net
+from mechdesign.kernel.flow import DEPOSIT, net
+from mechdesign.kernel.machine import Instant
 from mechdesign.kernel.wire import digest
 from mechdesign.testing.simulator import Violation
 
-__all__ = ["Case", "Player", "World", "change", "first", "forget", "freeze", "is_past", "order", "session_of", "thaw"]
+__all__ = [
+    "REPORT_BYTES",
+    "Case",
+    "Entropy",
+    "Heard",
+    "Player",
+    "World",
+    "change_clock",
+    "first",
+    "hear",
+    "ordered",
+    "phase_clock",
+    "player",
+    "sealing_key",
+    "session_in",
+    "session_of",
+]
+
+REPORT_BYTES = 4
+"""How long reports are in the model."""
+
+Heard: TypeAlias = Delivered | ViewChanging
+"""What is ordered."""
 
 _NAMES = ("alice", "bob", "carol", "dave")
 _INCLUSION = Inclusion(b"", b"", 0, ())  # this layer packs it into proofs, and looks at it in audits only
@@ -73,13 +75,17 @@ class Case:
         liars: how many of them lie, the last ones.
         seal: how reports are sealed.
         toss: whether the mechanism tosses a coin after the ask.
+        fails: whether the mechanism fails once it has the reports.
         deposit: what players stake.
         sanctions: what happens to convicts.
-        late: whether anything can happen between the end of a clock and its entry in the log.
+        late: whether anything can happen between the end of a clock and its entry in the log, and between the entries
+            by which members say that they wait no longer for the session to end.
         view: whether a change of the view can be ordered.
-        abuses: what liars do: say ``false`` versions of what they should, share too ``early``, ``leave``, say at once
-            that a ``timer`` ran out.
-        start: the first phase in which liars misbehave and honest clocks run out; before it everybody is prompt.
+        abuses: what liars do beside staying silent or doing what they should, see ``model_liars.py``.
+        start: the first phase in which anybody misbehaves, declines, passes, or sees its clock run out; before it
+            everybody is prompt.
+        doubt: whether to see too that states that are taken for one have the same states behind them; many times
+            slower.
     """
 
     name: str
@@ -87,38 +93,46 @@ class Case:
     liars: int
     seal: Seal
     toss: bool = False
+    fails: bool = False
     deposit: Fraction = Fraction(0)
-    sanctions: tuple[str, ...] = ("recompute",)
+    sanctions: tuple[Sanction, ...] = (Sanction.RECOMPUTE,)
     late: bool = False
     view: bool = False
-    abuses: tuple[str, ...] = ("false", "early", "leave", "timer")
+    abuses: tuple[str, ...] = ("false", "garbage", "early", "leave", "timer", "proof")
     start: str = "enrolling"
+    doubt: bool = False
 
     @property
     def roster(self) -> Roster:
         """The group's."""
         return _roster(self.n)
 
+    @property
+    def punishes(self) -> bool:
+        """Whether anything happens to convicts while the session runs, or when it ends."""
+        return bool({Sanction.FORFEIT, Sanction.ABORT} & set(self.sanctions))
 
-class _Entropy:
-    """Draws the same bytes in every world, so that what follows from them is computed once."""
 
-    def __init__(self, place: int) -> None:
-        self._place = place
+@dataclass(frozen=True, slots=True)
+class Entropy:
+    """A member's: the same bytes in every world, so that what follows from them is computed once."""
+
+    place: int
 
     def __call__(self, size: int) -> bytes:
-        return digest("mechdesign/model-entropy/1", bytes([self._place]))[:size]
+        """So many bytes."""
+        return digest("mechdesign/model-entropy/1", bytes([self.place]))[:size]
 
 
 @dataclass(slots=True)
 class Player:
-    """One member: its core, and the little that its session core does."""
+    """One honest member: its core, and the little that its session core does."""
 
     place: int
     core: DecisionCore
-    toss: bool
+    case: Case
     pending: list[Broadcast] = field(default_factory=list)
-    said: set[bytes] = field(default_factory=set)
+    said: dict[bytes, Broadcast] = field(default_factory=dict)
     ended: list[tuple[object, ...]] = field(default_factory=list)
     ready: bytes | None = None
     convicted: list[tuple[MemberId, str]] = field(default_factory=list)
@@ -129,7 +143,7 @@ class Player:
             match effect:
                 case Broadcast():
                     if effect.key not in self.said:
-                        self.said.add(effect.key)
+                        self.said[effect.key] = effect
                         self.pending.append(effect)
                 case Ready(state=state):
                     if self.ready is not None or self.core.status():
@@ -138,16 +152,16 @@ class Player:
                 case Convicted(member=member, offence=offence):
                     self.convicted.append((member, offence))
                 case Decided(verdict=verdict, digest=made, flows=flows):
-                    self._end((verdict.value, made, flows), sum(net(flows).values()))
+                    self._end((verdict.value, made, flows), net(flows))
                 case Aborted(reason=reason, flows=flows):
-                    self._end((reason, flows), sum(net(flows).values()))
+                    self._end((reason, flows), net(flows))
                 case _:
                     for request in self._react(effect):
                         self.route(self.core.submit(request, 0))
 
-    def _end(self, end: tuple[object, ...], sum_: Fraction | int) -> None:
-        if sum_:
-            raise Violation(f"what was booked sums to {sum_}")
+    def _end(self, end: tuple[object, ...], booked: Mapping[str, Fraction]) -> None:
+        if sum(booked.values()) or booked.get(DEPOSIT):
+            raise Violation(f"what was booked does not balance, or leaves deposits: {booked}")
         self.ended.append(end)
 
     def _react(self, event: object) -> list[Any]:
@@ -160,20 +174,21 @@ class Player:
                 asked = Request(session, 0, of, sealed=True)
                 mine = [Submit(session, 0, bytes([self.place + 1]))] if self.core._me in of else []
                 return [asked, *mine]
-            case Answers(session=session) if self.toss:
+            case Answers(session=session) if self.case.toss:
                 return [Toss(session, 1)]
             case Answers(session=session, inputs=inputs) | CoinReady(session=session, inputs=inputs):
-                return [Attest(session, Verdict.SETTLED, digest("mechdesign/model-outcome/1", inputs), ())]
+                verdict = Verdict.FAILED if self.case.fails else Verdict.SETTLED
+                return [Attest(session, verdict, digest("mechdesign/model-outcome/1", inputs), ())]
         return []
 
 
 @dataclass(slots=True)
 class World:
-    """A state: members, and how long the log is. The position of an entry matters only as a name of the freeze."""
+    """A state: the honest members, and the log that they heard."""
 
     case: Case
     players: list[Player]
-    position: int = 0
+    log: list[Heard] = field(default_factory=list)
     changing: bool = False
 
     @property
@@ -184,7 +199,12 @@ class World:
     @property
     def honest(self) -> range:
         """The places of those that do not lie."""
-        return range(self.case.n - self.case.liars)
+        return range(len(self.players))
+
+    @property
+    def liars(self) -> range:
+        """The places of those that do."""
+        return range(len(self.players), self.case.n)
 
     def name(self, place: int) -> str:
         """What a member is called."""
@@ -192,69 +212,47 @@ class World:
 
 
 @cache
-def _seed(place: int) -> bytes:
-    return digest("mechdesign/model-sealing/1", bytes([place]))
+def sealing_key(place: int) -> EncryptionKey:
+    """A member's key for sealing."""
+    return EncryptionKey(digest("mechdesign/model-sealing/1", bytes([place])))
 
 
 @cache
 def _roster(n: int) -> Roster:
     ids = sorted(MemberId(digest("mechdesign/model-member/1", bytes([place]))) for place in range(n))
-    members = tuple(
-        Member(key, _NAMES[place], bytes(key), EncryptionKey(_seed(place)).public) for place, key in enumerate(ids)
-    )
+    members = tuple(Member(key, _NAMES[place], bytes(key), sealing_key(place).public) for place, key in enumerate(ids))
     return Roster("model", members, FaultModel.default(n))
 
 
+def player(case: Case, place: int) -> Player:
+    """An honest member that has heard nothing yet."""
+    roster, key = case.roster, sealing_key(place)
+    core = DecisionCore(
+        roster, roster.ids[place], KeyedHash(), entropy=Entropy(place), sealing=key, check=_remembered_check
+    )
+    return Player(place, core, case)
+
+
 def first(case: Case) -> World:
-    """Everybody is up, and the proposal has just been ordered or waits to be."""
-    roster, scheme, players = case.roster, KeyedHash(), []
-    for place, member in enumerate(roster.ids):
-        key = EncryptionKey(_seed(place))
-        core = DecisionCore(roster, member, scheme, entropy=_Entropy(place), sealing=key, check=_remembered_check)
-        players.append(Player(place, core, case.toss))
-    world = World(case, players)
+    """Everybody is up, and the proposal waits to be ordered."""
+    world = World(case, [player(case, place) for place in range(case.n - case.liars)])
     proposal = Proposal(
         mechanism="model",
         version=1,
         code=bytes(32),
         parameters="{}",
-        asked=roster.ids,
+        asked=case.roster.ids,
         seal=case.seal,
-        threshold=roster.q,
-        report_bytes=4,
+        threshold=case.roster.q,
+        report_bytes=REPORT_BYTES,
         deposit=case.deposit,
-        sanctions=case.sanctions,  # type: ignore[arg-type]  # brought to its type on construction
+        sanctions=case.sanctions,
+        default_report=b"none" if Sanction.DEFAULT_REPORT in case.sanctions else None,
         decimals=0,
     )
-    players[0].route(players[0].core.submit(Propose(proposal), 0))
+    proposer = world.players[0]
+    proposer.route(proposer.core.submit(Propose(proposal), 0))
     return world
-
-
-_SHARED = (
-    AttestEntry,
-    Broadcast,
-    Case,
-    Certificate,
-    Committee,
-    Dealing,
-    EncryptionKey,
-    Entry,
-    Flow,
-    Fraction,
-    Proposal,
-    Roster,
-    Secret,
-    Setting,
-    Share,
-    Submission,
-    Voice,
-    Delay,
-)
-_KNOWN: dict[int, object] = {}
-
-
-def _shared(key: int) -> object:
-    return _KNOWN[key]
 
 
 _verify = cache(verify_dealing)
@@ -264,71 +262,37 @@ def _remembered_check(committee: Committee, context: Context, dealing: Dealing) 
     return _verify(committee, context, dealing)
 
 
-def freeze(world: World) -> bytes:
-    """A world as bytes."""
-    buffer = io.BytesIO()
-    pickler = pickle.Pickler(buffer, protocol=5)
-    pickler.dispatch_table = dict.fromkeys(_SHARED, _share)
-    pickler.dump(world)
-    return buffer.getvalue()
+# What happens in a world
 
 
-def thaw(data: bytes) -> World:
-    """A copy of a world."""
-    world: World = pickle.loads(data)
-    return world
+def ordered(world: World, place: int, kind: int, data: bytes) -> Delivered:
+    """An entry of a member, as it would stand at the end of the log."""
+    return Delivered(len(world.log), Submission(kind, world.roster.ids[place], 0, data), _INCLUSION)
 
 
-def _share(value: object) -> tuple[Callable[[int], object], tuple[int]]:
-    _KNOWN[id(value)] = value
-    return _shared, (id(value),)
-
-
-def order(world: World, place: int, said: Broadcast) -> None:
-    """Put an entry at the end of the log."""
-    submission = Submission(said.kind, world.roster.ids[place], 0, said.data)
-    delivered = Delivered(world.position, submission, _INCLUSION)
-    world.position += 1
-    for player in world.players:
-        player.route(player.core.receive(delivered, 0))
-
-
-def change(world: World) -> None:
-    """Order a change of the view."""
-    world.changing = True
-    for player in world.players:
-        player.route(player.core.receive(ViewChanging(world.position), 0))
-
-
-_STAGES = {
-    Kind.SEAL: Phase.SEALING,
-    Kind.REPORT: Phase.ASKING,
-    Kind.COIN: Phase.TOSSING,
-    Kind.OPEN: Phase.OPENING,
-    Kind.SHARE: Phase.OPENING,
-}
-
-
-def is_past(said: Broadcast, session: Session) -> bool:
-    """Whether the phase is over in which an entry could count."""
-    entry = parse(said.kind, said.data)
-    match entry:
-        case EnrolEntry():
-            return session.phase is not Phase.ENROLLING
-        case TimerEntry(step=step, phase=phase):
-            return (step, phase) != (session.step, session.phase.value)
-        case SealEntry(step=step) | ReportEntry(step=step) | CoinEntry(step=step):
-            return step < session.step or session.phase is not _STAGES[Kind(said.kind)]
-        case OpenEntry(step=step) | ShareEntry(step=step):
-            return step < session.step or session.phase is Phase.ATTESTING
-    return False
+def hear(world: World, heard: Heard) -> None:
+    """Put something at the end of the log, where all members hear it."""
+    world.log.append(heard)
+    world.changing |= isinstance(heard, ViewChanging)
+    for each in world.players:
+        each.route(each.core.receive(heard, 0))
 
 
 def session_of(world: World) -> Session | None:
     """The session, as the first member has it, while it is open."""
-    return next(iter(world.players[0].core._sessions.values()), None)
+    return session_in(world.players[0].core)
 
 
-def forget() -> None:
-    """Let go of what copies share, once a search is over."""
-    _KNOWN.clear()
+def session_in(core: DecisionCore) -> Session | None:
+    """The session, as a member has it, while it is open."""
+    return next(iter(core._sessions.values()), None)
+
+
+def phase_clock(player: Player) -> Instant | None:
+    """When the clock of an honest member that measures the current phase runs out; None if it has, or none runs."""
+    return player.core._alarms.deadline
+
+
+def change_clock(player: Player) -> Instant | None:
+    """When an honest member has waited long enough for the session to end since the view changes; None as above."""
+    return player.core._alarms.change if player.core._sessions else None

@@ -1,59 +1,52 @@
 """The phases of a session, checked in every order: a search over all states that the real cores can reach.
 
 A *world* is a few members with real :class:`~mechdesign.decision.core.DecisionCore` objects over one log. At each state
-the search tries every next thing that can happen: an honest member's oldest pending entry is ordered, an honest clock
-runs out, a liar has something ordered (what an honest member would say in its place, a false version of it, or an
-abuse that needs no occasion; or it never says anything), a change of the view is ordered. States in which members that
-play the same part have merely changed places are one.
+the search tries every next thing that can happen: an honest member's pending entry is ordered (or what its party may
+choose to say instead), an honest clock runs out, a liar has something ordered (``model_liars.py`` says what; or it
+never says anything), a change of the view is ordered. States in which members that play the same part have merely
+changed places are one. ``docs/phases.md`` says why nothing is left out.
 
 What must hold, at every state:
 
-1. *Alike.* All honest members show the same phase, step and progress, and see the same end.
-2. *No honest member is convicted.*
-3. *Balanced.* What was booked when a session ended sums to zero.
-4. *Ready only when nothing is open*, with the same bytes at all.
+1. *Alike.* All honest members know the same of the log, in every particular, and see the same end.
+2. *A function of the log.* So does a member that hears all of it at once, and it says the same.
+3. *No honest member is convicted.*
+4. *Balanced.* When a session ends nothing is left of what players staked, and what was booked sums to zero.
+5. *Void is void.* What is late, out of place, or said again changes nothing.
+6. *No minority closes a phase* before all honest members were heard in it (but t shares open what was dealt).
+7. *Ready only when nothing is open*, with the same bytes at all.
 
-And at every state where honest members can do nothing more:
+And of the whole:
 
-5. *Ended.* No session is open; or, where a quorum needs everybody (``unanimous``), the local status of every honest
-   member names somebody that is missing, and nobody that is honest.
+8. *Ended.* Honest members never go round in circles. Where they can do nothing more, no session is open; or, where a
+   quorum needs everybody (``unanimous``), the local status of every honest member names somebody that is missing, and
+   nobody that is honest.
 
-Everything is real but for the signatures of blocks, which this layer does not look at. It is cheap because no point is
-multiplied twice, and no dealing checked twice.
+Everything is real but for the signatures of blocks, which this layer does not look at.
 """
 
 import argparse
-import gc
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
-from typing import Any
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
+from typing import TypeAlias
 
-from mechdesign.decision.entries import (
-    AttestEntry,
-    CoinEntry,
-    DeclineEntry,
-    Kind,
-    OpenEntry,
-    SealEntry,
-    ShareEntry,
-    TimerEntry,
-    parse,
-)
-from mechdesign.decision.proposal import Seal
-from mechdesign.decision.sealing.threshold import Share
-from mechdesign.group.messages import Broadcast
-from mechdesign.kernel.wire import digest
-from mechdesign.testing.model_rules import check, clear, name, rest, rows
-from mechdesign.testing.model_world import Case, World, change, first, forget, freeze, order, session_of, thaw
-from mechdesign.testing.remembered import remembered_points
+from mechdesign.testing.model_cases import LONG, SHORT
+from mechdesign.testing.model_memory import freeze, remembering, thaw
+from mechdesign.testing.model_rules import check, check_close, clear, count_junk, follow_late, name, rest
+from mechdesign.testing.model_steps import begun, honest_steps, other_steps
+from mechdesign.testing.model_world import Case, World, first, session_of
 from mechdesign.testing.simulator import Violation
 
 __all__ = ["LONG", "SHORT", "Case", "Found", "search"]
+
+_Name: TypeAlias = tuple[object, ...]
 
 
 @dataclass(slots=True)
@@ -64,126 +57,139 @@ class Found:
         states: different states.
         steps: steps between them.
         ends: by how a session ended (or stalled), at how many states where nothing more can happen.
-        seconds: how long it took.
+        moves: from which phase to which other one a session went in one step.
+        seconds: how much processor time it took.
     """
 
     states: int = 0
     steps: int = 0
     ends: dict[str, int] = field(default_factory=dict)
+    moves: set[tuple[str, str]] = field(default_factory=set)
     seconds: float = 0.0
 
-
-def steps(world: World) -> Iterator[tuple[str, Callable[[World], None]]]:
-    """Everything that can happen next: what to call it, and what it does to a copy."""
-    yield from honest_steps(world)
-    if not _begun(world):
-        return
-    for place in range(len(world.honest), world.case.n):
-        player = world.players[place]
-        for at, said in enumerate(player.pending):
-            yield f"{world.name(place)} says {Kind(said.kind).name}", _say(place, at, None)
-            if "false" in world.case.abuses and (false := _false_of(said)) is not None:
-                yield f"{world.name(place)} says a false {Kind(said.kind).name}", _say(place, at, false)
-        for label, said in _abuses(world):
-            yield f"{world.name(place)} {label}", _abuse(place, said)
-    if world.case.view and not world.changing:
-        yield "a change of the view", change
+    def __str__(self) -> str:
+        """One line for people."""
+        ends = ", ".join(f"{count} {end}" for end, count in sorted(self.ends.items()))
+        return f"{self.states} states, {self.steps} steps, {self.seconds:.0f} s; ends: {ends}"
 
 
-def honest_steps(world: World) -> Iterator[tuple[str, Callable[[World], None]]]:
-    """What honest members do sooner or later, whatever the others do."""
-    begun = _begun(world)
-    told = rows(world)
-    for place in world.honest if begun else range(world.case.n):
-        player = world.players[place]
-        if told[place] in told[:place]:
-            continue  # its step leads where that one's does, but for an exchange of members
-        if player.pending:
-            yield f"{world.name(place)} says {Kind(player.pending[0].kind).name}", _say(place, 0, None)
-        if begun and player.core.deadline is not None:
-            yield f"the clock of {world.name(place)}", _tick(place)
+@dataclass(slots=True)
+class _Search:
+    """States are numbered in the order in which they are found; each remembers by which step it was."""
+
+    case: Case
+    found: Found = field(default_factory=Found)
+    numbers: dict[_Name, int] = field(default_factory=dict)
+    paths: list[tuple[int, str]] = field(default_factory=list)
+    waiting: deque[tuple[int, bytes]] = field(default_factory=deque)
+    willing: list[list[int]] = field(default_factory=list)  # where the steps of honest members lead from each state
+    onward: list[frozenset[_Name]] = field(default_factory=list)
+    twins: list[tuple[int, str, int, frozenset[_Name]]] = field(default_factory=list)
+
+    def run(self, states_max: int | None) -> None:
+        """Look at every state, nearest first."""
+        world = first(self.case)
+        self._number(world, name(world), -1, "")
+        while self.waiting:
+            self._visit(*self.waiting.popleft())
+            if states_max is not None and len(self.numbers) > states_max:
+                raise Violation(f"{self.case.name}: more than {states_max} states")
+        self._refuse_circles()
+        for number, label, twin, onward in self.twins:
+            with self._after(number, label):
+                if onward != self.onward[twin]:
+                    raise Violation("taken for a state that was known, and more or less can follow")
+        self.found.states = len(self.numbers)
+
+    def _visit(self, number: int, data: bytes) -> None:
+        world = thaw(data)
+        with self._after(number):
+            follow_late(world, world.log)
+            if not any(honest_steps(world)):
+                end = rest(world)
+                self.found.ends[end] = self.found.ends.get(end, 0) + 1
+        if begun(world):
+            with self._after(number, "junk"):
+                count_junk(partial(thaw, data))
+        willing: list[int] = []
+        names: list[_Name] = []
+        before = _phase(world)
+        for honest, label, after in self._follow(data, number):
+            self.found.steps += 1
+            self.found.moves.add((before, _phase(after)))
+            named = name(after)
+            reached = self.numbers.get(named)
+            if reached is None:
+                reached = self._number(after, named, number, label)
+            elif self.case.doubt:
+                onward = {name(next_) for _, _, next_ in self._follow(freeze(after), number, label)}
+                self.twins.append((number, label, reached, frozenset(onward - {named})))
+            if honest:
+                willing.append(reached)
+            names.append(named)
+        self.willing.append(willing)
+        if self.case.doubt:
+            self.onward.append(frozenset(names) - {name(world)})  # what changes nothing may come once or often
+
+    def _number(self, world: World, named: _Name, parent: int, label: str) -> int:
+        number = self.numbers[named] = len(self.numbers)
+        self.paths.append((parent, label))
+        self.waiting.append((number, freeze(world)))
+        return number
+
+    def _follow(self, data: bytes, number: int, last: str = "") -> Iterator[tuple[bool, str, World]]:
+        """Every step from a state: whether honest members take it, its name, and where it leads."""
+        world = thaw(data)
+        honest = [(True, *step) for step in honest_steps(world)]
+        for willing, label, step in (*honest, *((False, *step) for step in other_steps(world))):
+            after = thaw(data)
+            with self._after(number, last, label):
+                step(after)
+                check_close(world, after)
+                clear(after)
+                check(after)
+            yield willing, label, after
+
+    @contextmanager
+    def _after(self, number: int, *last: str) -> Iterator[None]:
+        """Say in a Violation by which steps it was reached."""
+        try:
+            yield
+        except Violation as violation:
+            steps = [label for label in reversed(last) if label]
+            while number > 0:
+                number, label = self.paths[number]
+                steps.append(label)
+            raise Violation(f"{violation}, after: {'; '.join(reversed(steps))}") from violation
+
+    def _refuse_circles(self) -> None:
+        """See that honest members get somewhere: take away states that no honest step leads to, until none is left."""
+        into = [0] * len(self.willing)
+        for reached in (number for each in self.willing for number in each):
+            into[reached] += 1
+        free = [number for number, count in enumerate(into) if not count]
+        for number in free:
+            for reached in self.willing[number]:
+                into[reached] -= 1
+                if not into[reached]:
+                    free.append(reached)
+        if len(free) < len(into):
+            number = next(number for number, count in enumerate(into) if count)
+            with self._after(number):
+                raise Violation("honest members can go round in circles")
 
 
-def _begun(world: World) -> bool:
-    session = session_of(world)
-    phases = ("enrolling", "sealing", "opening", "asking", "tossing", "attesting")
-    return session is None or phases.index(session.phase.value) >= phases.index(world.case.start)
-
-
-def _abuses(world: World) -> Iterator[tuple[str, Broadcast]]:
-    """What a liar can say without occasion; where it is void it leads back to the same state."""
-    session = session_of(world)
-    if session is None:
-        return
-    said = {
-        "early": (Kind.SHARE, ShareEntry(session.id, session.step, b"early").encoded),
-        "leave": (Kind.DECLINE, DeclineEntry(session.id, "no such code", follows=False).encoded),
-        "timer": (Kind.TIMER, TimerEntry(session.id, session.step, session.phase.value).encoded),
-    }
-    for abuse, (kind, data) in said.items():
-        if abuse in world.case.abuses:
-            yield f"says {Kind(kind).name} in {session.phase}", Broadcast(b"", kind, data)
-
-
-def _say(place: int, at: int, instead: bytes | None) -> Callable[[World], None]:
-    def step(world: World) -> None:
-        said = world.players[place].pending.pop(at)
-        order(world, place, said if instead is None else replace(said, data=instead))
-
-    return step
-
-
-def _abuse(place: int, said: Broadcast) -> Callable[[World], None]:
-    def step(world: World) -> None:
-        order(world, place, said)
-
-    return step
-
-
-def _tick(place: int) -> Callable[[World], None]:
-    def step(world: World) -> None:
-        player = world.players[place]
-        due = player.core.deadline
-        assert due is not None  # the step was offered for it
-        player.route(player.core.tick(due))
-        if not world.case.late:
-            order(world, place, player.pending.pop())
-
-    return step
-
-
-def _false_of(said: Broadcast) -> bytes | None:
-    """A false version of an entry, or None where there is none that is worth a state."""
-    match parse(said.kind, said.data):
-        case SealEntry(sealed=bytes(sealed)) as entry if len(sealed) > 64:
-            return replace(entry, sealed=sealed[:-1] + bytes([sealed[-1] ^ 1])).encoded
-        case SealEntry() as entry:
-            return replace(entry, sealed=None).encoded
-        case OpenEntry() as entry:
-            return replace(entry, salt=digest("mechdesign/model-salt/1", entry.salt)).encoded
-        case ShareEntry() as entry if (share := Share.parse(entry.share)) is not None:
-            return replace(entry, share=replace(share, points=share.points[::-1]).encoded).encoded
-        case CoinEntry(dealing=dealing) as entry:
-            return replace(entry, dealing=dealing[:-1] + bytes([dealing[-1] ^ 1])).encoded
-        case AttestEntry() as entry:
-            return replace(entry, digest=bytes(32)).encoded
-    return None
-
-
-@contextmanager
-def _few_collections() -> Iterator[None]:
-    """Every copy of a world is thrown away as a whole: the collector has nothing to find in young ones."""
-    before = gc.get_threshold()
-    gc.set_threshold(200_000, 20, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        forget()
+def _phase(world: World) -> str:
+    session, ended = session_of(world), world.players[0].ended
+    if session is not None:
+        return session.phase.value
+    if not ended:
+        return "not begun"
+    return "settled" if ended[0][0] == "settled" else "aborted"
 
 
 def search(case: Case, *, states_max: int | None = None) -> Found:
-    """Look at every state that a case can reach, nearest first.
+    """Look at every state that a case can reach.
 
     Args:
         case: what is searched.
@@ -192,96 +198,34 @@ def search(case: Case, *, states_max: int | None = None) -> Found:
     Raises:
         Violation: something does not hold; the message says what, and the steps that lead there.
     """
-    found, begun = Found(), time.monotonic()
-    with remembered_points(), _few_collections():
-        world = first(case)
-        names = {name(world)}
-        paths: dict[int, tuple[int, str]] = {0: (-1, "")}
-        waiting = deque([(0, freeze(world))])
-        while waiting:
-            number, data = waiting.popleft()
-            world = thaw(data)
-            if not any(honest_steps(world)):
-                end = rest(world) if _holds(rest, world, paths, number) else ""
-                found.ends[end] = found.ends.get(end, 0) + 1
-            for label, step in steps(world):
-                after = thaw(data)
-                _holds(step, after, paths, number, label)
-                found.steps += 1
-                _holds(clear, after, paths, number, label)
-                _holds(check, after, paths, number, label)
-                named = name(after)
-                if named in names:
-                    continue
-                names.add(named)
-                paths[len(paths)] = (number, label)
-                waiting.append((len(paths) - 1, freeze(after)))
-            if states_max is not None and len(names) > states_max:
-                raise Violation(f"{case.name}: more than {states_max} states")
-    found.states = len(names)
-    found.seconds = time.monotonic() - begun
-    return found
+    started = time.process_time()
+    with remembering():
+        searched = _Search(case)
+        searched.run(states_max)
+    searched.found.seconds = time.process_time() - started
+    return searched.found
 
 
-def _holds(
-    rule: Callable[[World], object], world: World, paths: dict[int, tuple[int, str]], number: int, last: str = ""
-) -> bool:
-    try:
-        rule(world)
-    except Violation as violation:
-        steps = [last] if last else []
-        while number > 0:
-            number, label = paths[number]
-            steps.append(label)
-        raise Violation(f"{violation}, after: {'; '.join(reversed(steps))}") from violation
-    return True
-
-
-_ABORT: dict[str, Any] = {"deposit": Fraction(6), "sanctions": ("forfeit", "abort")}
-
-SHORT: tuple[Case, ...] = (
-    Case(
-        "n = 3, commitments, a change of the view, from opening on",
-        3,
-        1,
-        Seal.COMMIT_REVEAL,
-        start="opening",
-        view=True,
-    ),
-    Case("n = 3, two liars, from attesting on", 3, 2, Seal.COMMIT_REVEAL, start="attesting"),
-    Case(
-        "n = 3, dealings and a deposit, late clocks, from opening on", 3, 1, Seal.THRESHOLD, start="opening", late=True
-    ),
-    Case("n = 4, dealings, from opening on", 4, 1, Seal.THRESHOLD, start="opening"),
-    Case("n = 4, a change of the view, from attesting on", 4, 1, Seal.THRESHOLD, start="attesting", view=True),
-)
-"""What the tests search."""
-
-LONG: tuple[Case, ...] = (
-    *SHORT,
-    Case("n = 3, commitments, a change of the view", 3, 1, Seal.COMMIT_REVEAL, view=True),
-    Case("n = 3, two liars, commitments", 3, 2, Seal.COMMIT_REVEAL, start="sealing"),
-    Case("n = 3, dealings and a deposit, late clocks", 3, 1, Seal.THRESHOLD, start="sealing", late=True, **_ABORT),
-    Case("n = 3, dealings and a coin", 3, 1, Seal.THRESHOLD, start="sealing", toss=True),
-    Case("n = 4, commitments and a deposit, from opening on", 4, 1, Seal.COMMIT_REVEAL, start="opening", **_ABORT),
-    Case("n = 4, late clocks, from opening on", 4, 1, Seal.THRESHOLD, start="opening", late=True),
-    Case("n = 4, a coin and a deposit", 4, 1, Seal.THRESHOLD, start="tossing", toss=True, **_ABORT),
-    Case("n = 4, dealings and a deposit", 4, 1, Seal.THRESHOLD, start="sealing", **_ABORT),
-    Case("n = 4, commitments, a change of the view", 4, 1, Seal.COMMIT_REVEAL, start="sealing", view=True),
-)
-"""What ``python -m mechdesign.testing.phase_model --long`` searches."""
+def _results(cases: Sequence[Case], jobs: int) -> Iterator[Found]:
+    if jobs == 1:
+        yield from map(search, cases)
+        return
+    # A process a case: what a case needs of memory it gives back.
+    with ProcessPoolExecutor(jobs, get_context("spawn"), max_tasks_per_child=1) as pool:
+        yield from pool.map(search, cases)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Search all cases, and print how many states each has."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--long", action="store_true", help="the larger cases too")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes that search at once")
+    parser.add_argument("--rows", action="store_true", help="print the rows of the table in docs/phases.md")
     wanted = parser.parse_args(arguments)
-    for case in LONG if wanted.long else SHORT:
-        found = search(case)
-        ends = ", ".join(f"{count} {end}" for end, count in sorted(found.ends.items()))
-        size = f"{found.states} states, {found.steps} steps, {found.seconds:.1f} s"
-        print(f"{case.name}: {size}; ends: {ends}", flush=True)
+    cases = LONG if wanted.long else SHORT
+    for case, found in zip(cases, _results(cases, wanted.jobs), strict=True):
+        row = f"| {case.name} | {found.states:,} | {found.steps:,} |"
+        print(row if wanted.rows else f"{case.name}: {found}", flush=True)
     return 0
 
 

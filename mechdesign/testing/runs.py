@@ -3,14 +3,18 @@
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mechdesign.group.committer import CommitRule
 from mechdesign.testing.cluster import Cluster
 from mechdesign.testing.equivocators import EQUIVOCATING_KINDS
-from mechdesign.testing.schedule import Scenario, draw
+from mechdesign.testing.scenario import Scenario
+from mechdesign.testing.schedule import draw
+from mechdesign.testing.simulated import SimulatedGroup
 from mechdesign.testing.simulator import Violation
+from mechdesign.testing.view_cluster import ViewCluster
 
-__all__ = ["Outcome", "play", "run_seed"]
+__all__ = ["Outcome", "play", "play_changing", "run_seed"]
 
 SAFETY_S = 3.0
 """Virtual seconds for which a run that does not heal goes on."""
@@ -27,7 +31,8 @@ class Outcome:
         seed: replays it.
         digest: of its history up to the end or the violation.
         events: how many events the driver went through.
-        ordered: entries of the log.
+        ordered: entries of the log, of all epochs together.
+        epochs: how many there were.
         violation: what did not hold, or None.
     """
 
@@ -35,11 +40,14 @@ class Outcome:
     digest: str
     events: int
     ordered: int
+    epochs: int
     violation: str | None
 
     def __str__(self) -> str:
         what = "holds" if self.violation is None else f"VIOLATION: {self.violation}"
-        return f"seed {self.seed} ({self.events} events, {self.ordered} ordered, history {self.digest[:16]}): {what}"
+        epochs = f" in {self.epochs} epochs" if self.epochs > 1 else ""
+        did = f"{self.events} events, {self.ordered} ordered{epochs}"
+        return f"seed {self.seed} ({did}, history {self.digest[:16]}): {what}"
 
 
 def play(cluster: Cluster, scenario: Scenario) -> None:
@@ -54,20 +62,10 @@ def play(cluster: Cluster, scenario: Scenario) -> None:
         cluster.run(SAFETY_S)
         return
     cluster.assert_agreed(PATIENCE_S)
-    for place, kind in scenario.liars:
-        if kind in EQUIVOCATING_KINDS or kind == "rewind":  # whoever rewinds signs twins as well
-            # A core that lives with twins under its name may never see its words ordered and so talks for ever, block
-            # by empty block; whoever says something keeps the others awake, and this one is not held to silence.
-            cluster.simulator.crash(place)
+    _stop_equivocators(cluster, scenario)
     cluster.assert_quiet()
     # A group that went quiet must wake up for the next word, whoever says it, also when some have only their disks.
-    live = cluster.live
-    for place in scenario.naps:
-        cluster.simulator.crash(place)
-    for place in live:
-        cluster.start(place)
-    for place in live:
-        cluster.say(place, b"again %d" % place)
+    _nap(cluster, scenario)
     cluster.assert_agreed(PATIENCE_S)
     if scenario.brisk:
         cluster.assert_prompt()
@@ -76,18 +74,70 @@ def play(cluster: Cluster, scenario: Scenario) -> None:
         cluster.assert_compact()
 
 
-def run_seed(seed: int, *, rule: CommitRule | None = None, history: Path | None = None) -> Outcome:
+def play_changing(cluster: ViewCluster, scenario: Scenario) -> None:
+    """As :func:`play`, where members come and go: those that are wanted have to become the members.
+
+    Raises:
+        Violation: a promise was broken.
+    """
+    assert scenario.changes is not None
+    changes, simulator = scenario.changes, cluster.simulator
+    simulator.run(scenario.heal)
+    if not scenario.live:
+        cluster.run_until(lambda: False, SAFETY_S)
+        return
+    cluster.heal([*scenario.dead, *(sleep.place for sleep in changes.sleeps)], scenario.after)
+    cluster.absent = cluster.absent | scenario.dead
+    asked = max(scenario.heal, *(step.at for step in changes.steps), *(sleep.back for sleep in changes.sleeps))
+    cluster.run_until(lambda: simulator.now > asked, PATIENCE_S)
+    cluster.assert_settled(PATIENCE_S)
+    _stop_equivocators(cluster, scenario)
+    cluster.assert_quiet()
+    _nap(cluster, scenario)
+    cluster.assert_settled(PATIENCE_S)
+    cluster.assert_quiet()
+
+
+def _stop_equivocators(cluster: SimulatedGroup, scenario: Scenario) -> None:
+    for place, kind in scenario.liars:
+        if kind in EQUIVOCATING_KINDS:
+            # A core that lives with twins under its name may never see its words ordered and so talks for ever, block
+            # by empty block; whoever says something keeps the others awake, and this one is not held to silence.
+            cluster.simulator.crash(place)
+
+
+def _nap(cluster: Cluster | ViewCluster, scenario: Scenario) -> None:
+    """Some of those that are up crash and come back, and then everybody says something."""
+    live = cluster.live
+    for place in scenario.naps:
+        if place in live:
+            cluster.simulator.crash(place)
+    for place in live:
+        cluster.start(place)
+    for place in live:
+        cluster.say(place, b"again %d" % place)
+
+
+def run_seed(
+    seed: int, *, rule: CommitRule | None = None, history: Path | None = None, changing: bool | None = None
+) -> Outcome:
     """Play the scenario of a seed; every exception of a core becomes a violation.
 
     Args:
         seed: names the run.
         rule: the commit rule, if another than the right one is to be tried.
         history: write every input and effect to this file, a line each.
+        changing: whether members come and go, if not as the seed says.
     """
-    scenario = draw(seed)
-    cluster = Cluster.of(scenario, rule=rule, keep_history=history is not None)
+    scenario = draw(seed, changing=changing)
+    cluster: Cluster | ViewCluster
+    options: dict[str, Any] = {"rule": rule, "keep_history": history is not None}
+    cluster = Cluster.of(scenario, **options) if scenario.changes is None else ViewCluster.of(scenario, **options)
     try:
-        play(cluster, scenario)
+        if isinstance(cluster, Cluster):
+            play(cluster, scenario)
+        else:
+            play_changing(cluster, scenario)
         violation = None
     except Violation as error:
         violation = str(error)
@@ -97,4 +147,7 @@ def run_seed(seed: int, *, rule: CommitRule | None = None, history: Path | None 
     simulator = cluster.simulator
     if history is not None:
         history.write_text("\n".join(simulator.history or ()) + "\n")
-    return Outcome(seed, simulator.digest, simulator.events, len(cluster.log.entries), violation)
+    told = (
+        (len(cluster.log.entries), 1) if isinstance(cluster, Cluster) else (cluster.epochs.ordered, len(cluster.chain))
+    )
+    return Outcome(seed, simulator.digest, simulator.events, *told, violation)

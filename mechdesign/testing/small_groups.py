@@ -3,37 +3,65 @@
 A set of blocks that is closed under references is named by its *tips*, the blocks in it that no other one refers to.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
 from itertools import product
+from typing import TypeAlias
 
 from mechdesign.group.block import WEAK_PER_MEMBER, Block, Standing, genesis, judge, make_block
 from mechdesign.group.roster import FaultModel, Member, Roster
 from mechdesign.kernel.crypto import KeyedHash, MemberId
 
-__all__ = ["Made", "SmallGroup", "Tips"]
+__all__ = ["Made", "Rows", "SmallGroup", "Tips"]
 
-Tips = tuple[int, ...]
+Tips: TypeAlias = tuple[int, ...]
 """The numbers of a set's tips, ascending."""
+
+Rows: TypeAlias = list[list[list[int]]]
+"""A set of blocks by round and author, numbers ascending; more than one in a place are twins."""
 
 _NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace")
 
 
-@dataclass(frozen=True, slots=True)
 class Made:
     """A block that somebody can make.
 
     Attributes:
-        block: the block.
-        links: the numbers of the blocks that it refers to; the genesis has none.
-        past: the numbers of all that it rests on, and its own.
-        named: the places of the authors of the round before that it names.
+        round: its round.
+        author: the place of its author.
+        parents: the numbers of its parents, without the genesis.
+        weak: the numbers of the older blocks that it links to.
+        leaf: its payload, which tells it from a twin with the same parents.
+        past: the numbers of all that it rests on, and its own; ascending.
+        named: whom of the round before it names: the bits of their places.
     """
 
-    block: Block
-    links: tuple[int, ...]
-    past: frozenset[int]
-    named: frozenset[int]
+    __slots__ = ("_block", "_group", "author", "leaf", "named", "parents", "past", "round", "weak")
+
+    def __init__(
+        self, group: "SmallGroup", place: int, round_: int, parents: Tips, weak: Tips, leaf: bytes, number: int
+    ) -> None:
+        self.round = round_
+        self.author = place
+        self.parents = parents
+        self.weak = weak
+        self.leaf = leaf
+        self.past = (*sorted(group.closure((*parents, *weak))), number)
+        before = [group.made[parent] for parent in parents]
+        self.named = sum(1 << parent.author for parent in before if parent.round == round_ - 1)
+        self._group = group
+        self._block: Block | None = None
+
+    @property
+    def links(self) -> Tips:
+        """The numbers of the blocks that it refers to; the genesis has none."""
+        return (*self.parents, *self.weak)
+
+    @property
+    def block(self) -> Block:
+        """The block itself, signed when somebody first asks for it."""
+        if self._block is None:
+            self._block = self._group.signed(self)
+        return self._block
 
 
 class SmallGroup:
@@ -49,6 +77,8 @@ class SmallGroup:
     Attributes:
         roster: the group.
         made: the blocks.
+        linked: from this round on blocks have no weak links; by default all have them. See
+            :mod:`mechdesign.testing.explorer`.
     """
 
     def __init__(self, n: int, faults: FaultModel, rounds: int, *, liars: Iterable[int] = (), twins: int = 0) -> None:
@@ -59,9 +89,10 @@ class SmallGroup:
         self.liars = tuple(liars)
         self.honest = tuple(place for place in range(n) if place not in self.liars)
         self.made: list[Made] = []
+        self.linked = rounds
         self._twins = twins
         self._signers = [KeyedHash.Signer(key) for key in keys]
-        self._numbers: dict[tuple[int, int, tuple[int, ...], tuple[int, ...], bytes], int] = {}
+        self._numbers: dict[tuple[int, int, Tips, Tips, bytes], int] = {}
 
     # --------------------------------------------------------------------------------------------------------- sets
 
@@ -86,106 +117,121 @@ class SmallGroup:
 
     def own(self, blocks: Iterable[int], place: int) -> list[int]:
         """The blocks of a member among these, oldest first."""
-        own = [number for number in blocks if self.made[number].block.author == place]
-        return sorted(own, key=lambda number: self.made[number].block.ref)
+        own = [number for number in blocks if self.made[number].author == place]
+        return sorted(own, key=lambda number: (self.made[number].round, number))
 
-    def omissions(self, blocks: frozenset[int], added: int) -> int:
+    def rows(self, blocks: Iterable[int]) -> Rows:
+        """These blocks by round and author."""
+        rows: Rows = [[[] for _ in range(self.roster.n)] for _ in range(self.rounds)]
+        for number in sorted(blocks):
+            made = self.made[number]
+            rows[made.round][made.author].append(number)
+        return rows
+
+    def omissions(self, rows: Rows, added: int) -> int:
         """How many omissions a set has more with one block more.
 
         An omission is a block that does not name somebody who has a block of the round before.
         """
         made = self.made[added]
-        round_, author = made.block.round, made.block.author
-        others = [self.made[number] for number in blocks]
-        before = {other.block.author for other in others if other.block.round == round_ - 1}
-        if any((other.block.round, other.block.author) == (round_, author) for other in others):
-            return len(before - made.named)
-        after = sum(other.block.round == round_ + 1 and author not in other.named for other in others)
-        return len(before - made.named) + after
-
-    def _round(self, blocks: frozenset[int], round_: int) -> list[list[int]]:
-        found: list[list[int]] = [[] for _ in range(self.roster.n)]
-        for number in sorted(blocks):
-            block = self.made[number].block
-            if block.round == round_:
-                found[block.author].append(number)
-        return found
+        round_, author = made.round, made.author
+        count = 0
+        if round_ > 0:
+            before = rows[round_ - 1]
+            count = sum(bool(twins) and not made.named >> other & 1 for other, twins in enumerate(before))
+        if round_ + 1 < self.rounds and not rows[round_][author]:
+            count += sum(not self.made[other].named >> author & 1 for twins in rows[round_ + 1] for other in twins)
+        return count
 
     # ------------------------------------------------------------------------------------------------------- making
 
-    def number(
-        self, place: int, round_: int, parents: tuple[int, ...], weak: tuple[int, ...] = (), leaf: bytes = b""
-    ) -> int:
-        """The number of a block; one whose first parent is not the maker's own rests on the genesis."""
+    def number(self, place: int, round_: int, parents: Tips, weak: Tips = (), leaf: bytes = b"") -> int:
+        """The number of a block; its own predecessor, if it has one, is the first of its parents."""
         key = (place, round_, parents, weak, leaf)
         known = self._numbers.get(key)
-        if known is not None:
-            return known
-        refs = [self.made[parent].block.ref for parent in parents]
-        if not refs or refs[0].author != place:
-            refs.insert(0, genesis(self.roster, place))
-        links = [self.made[link].block.ref for link in weak]
-        block = make_block(self.roster, self._signers[place], round_, refs, links, [leaf] if leaf else [])
-        assert judge(block, self.roster, KeyedHash()) is Standing.VALID
-        named = frozenset(ref.author for ref in refs if ref.round == round_ - 1)
-        number = self._numbers[key] = len(self.made)
-        past = self.closure((*parents, *weak)) | {number}
-        self.made.append(Made(block, (*parents, *weak), past, named))
-        return number
+        if known is None:
+            known = self._numbers[key] = len(self.made)
+            self.made.append(Made(self, place, round_, parents, weak, leaf, known))
+        return known
 
-    def next(self, blocks: frozenset[int], place: int, undecided: int, ordered: frozenset[int]) -> Iterator[int]:
+    def renamed(self, number: int, names: Tips, links: Iterable[int]) -> int:
+        """The number of a block with other members in place of its author and of those whom it names.
+
+        Args:
+            number: the block.
+            names: by place, who takes that place.
+            links: what its links become, in their order.
+        """
+        made = self.made[number]
+        place = names[made.author]
+        new = list(links)
+        parents, weak = new[: len(made.parents)], new[len(made.parents) :]
+        parents.sort(key=lambda parent: (self.made[parent].author != place, self.made[parent].author))
+        return self.number(place, made.round, tuple(parents), self._newest_first(weak), made.leaf)
+
+    def signed(self, made: Made) -> Block:
+        """The block that was made; one without an own predecessor rests on the genesis."""
+        refs = [self.made[parent].block.ref for parent in made.parents]
+        if not refs or refs[0].author != made.author:
+            refs.insert(0, genesis(self.roster, made.author))
+        links = [self.made[link].block.ref for link in made.weak]
+        leaves = [made.leaf] if made.leaf else []
+        block = make_block(self.roster, self._signers[made.author], made.round, refs, links, leaves)
+        assert judge(block, self.roster, KeyedHash()) is Standing.VALID
+        return block
+
+    def next(self, rows: Rows, place: int, undecided: int, ordered: Collection[int]) -> Iterator[int]:
         """The next block of an honest member that accepted these; several, for of twins either may have come first.
 
         Args:
-            blocks: what it accepted.
+            rows: what it accepted.
             place: the member.
             undecided: the first round with an undecided slot, of what it accepted.
             ordered: what of it is out.
         """
-        mine = self.own(blocks, place)
-        round_ = max(self.made[mine[-1]].block.round + 1 if mine else 0, undecided)
+        mine = [row[place][-1] for row in rows if row[place]]
+        round_ = max(self.made[mine[-1]].round + 1 if mine else 0, undecided)
         if round_ >= self.rounds:
             return
-        before = self._round(blocks, round_ - 1)
-        if round_ > 0 and sum(map(bool, before)) < self.roster.q:
+        before = rows[round_ - 1] if round_ else []
+        if round_ and sum(map(bool, before)) < self.roster.q:
             return
         for others in product(*(twins for author, twins in enumerate(before) if twins and author != place)):
             parents = (*mine[-1:], *others)
-            yield self.number(place, round_, parents, self._weak(blocks - ordered, place, round_, parents))
+            weak = self._weak(rows, place, round_, parents, ordered) if round_ < self.linked else ()
+            yield self.number(place, round_, parents, weak)
 
-    def _weak(self, bare: frozenset[int], place: int, round_: int, parents: tuple[int, ...]) -> tuple[int, ...]:
+    def _weak(self, rows: Rows, place: int, round_: int, parents: Tips, ordered: Collection[int]) -> Tips:
         """Links to blocks of others that nothing covers, the newest first."""
-        covered = set(self.closure(parents))
+        covered = set(self.closure(parents)).union(ordered)
         links: list[int] = []
-        for number in sorted(bare, key=lambda number: self.made[number].block.ref, reverse=True):
-            block = self.made[number].block
-            if block.author != place and block.round < round_ and number not in covered:
+        older = (number for row in rows[:round_] for twins in row for number in twins)
+        for number in self._newest_first(number for number in older if number not in covered):
+            if self.made[number].author != place and number not in covered:
                 links.append(number)
-                covered |= self.made[number].past
+                covered.update(self.made[number].past)
         return tuple(links[: WEAK_PER_MEMBER * self.roster.n])
 
-    def lies(self, blocks: frozenset[int], place: int) -> Iterator[int]:
-        """Every valid block that a liar can make beside these: any quorum of parents, no weak links, two a round."""
-        mine = self.own(blocks, place)
-        rounds = [self.made[number].block.round for number in mine]
-        twins = len(rounds) - len(set(rounds))
-        for round_ in range(self.rounds):
-            count = rounds.count(round_)
+    def _newest_first(self, blocks: Iterable[int]) -> Tips:
+        return tuple(sorted(blocks, key=lambda number: self.made[number].block.ref, reverse=True))
+
+    def lies(self, rows: Rows, place: int) -> Iterator[int]:
+        """Every block that a liar can make beside these: on its newest before, any quorum of parents, two a round."""
+        twins = sum(len(row[place]) - 1 for row in rows if row[place])
+        newest: list[int] = []
+        for round_, row in enumerate(rows):
+            count = len(row[place])
+            before = rows[round_ - 1] if round_ else [[] for _ in row]
+            newest = before[place] or newest
+            first: list[Tips] = [(number,) for number in newest] or [()]
             if count == 2 or (count == 1 and twins == self._twins):
                 continue
-            before = self._round(blocks, round_ - 1)
-            first: list[Tips] = [(number,) for number in before[place]]
-            if not first:
-                first = [tuple(number for number, below in zip(mine, rounds, strict=True) if below < round_)[-1:]]
             theirs: list[list[Tips]] = [
                 [(), *((number,) for number in twins_)] for author, twins_ in enumerate(before) if author != place
             ]
             for chosen in product(first, *theirs):
                 parents = tuple(number for choice in chosen for number in choice)
-                if (
-                    round_ > 0
-                    and sum(self.made[number].block.round == round_ - 1 for number in parents) < self.roster.q
-                ):
+                if round_ > 0 and sum(self.made[number].round == round_ - 1 for number in parents) < self.roster.q:
                     continue
                 number = self.number(place, round_, parents)
-                yield self.number(place, round_, parents, leaf=b"twin") if number in blocks else number
+                yield self.number(place, round_, parents, leaf=b"twin") if number in row[place] else number

@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any, cast
 
+from mechdesign.decision.sealing.dealing import verify_dealing
 from mechdesign.decision.sealing.threshold import EncryptionKey
+from mechdesign.decision.setting import Check
 from mechdesign.group.messages import Append, Leave
 from mechdesign.group.roster import FaultModel, Member, Roster
 from mechdesign.group.views.invitation import Invitation, sign_join
@@ -28,7 +30,7 @@ from mechdesign.mechanisms.events import (
     Settled,
     ViewBegun,
 )
-from mechdesign.mechanisms.session import Lookup, registered
+from mechdesign.mechanisms.session import Lookup, Policy, registered
 from mechdesign.player import Strategy
 from mechdesign.stack import Stack
 from mechdesign.testing.network import CALM, Network, Weather
@@ -37,7 +39,11 @@ from mechdesign.testing.simulator import AnyMachine, Simulator, Violation
 __all__ = ["NAMES", "StackCluster", "phases"]
 
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy")
-"""What the members of a cluster are called, in roster order."""
+"""What the first members of a cluster are called, in roster order."""
+
+
+def _name(place: int) -> str:
+    return NAMES[place] if place < len(NAMES) else f"member-{place}"
 
 
 def phases(milliseconds: int) -> dict[str, Any]:
@@ -67,6 +73,8 @@ class StackCluster:
         lookup: where mechanisms are found.
         config: how eagerly members advance.
         founders: how many of them found the group; the others may be invited. By default all.
+        check: how members check dealings.
+        policies: by place, what a member takes part in, where it is not the usual.
     """
 
     def __init__(
@@ -81,8 +89,12 @@ class StackCluster:
         real: bool = False,
         lookup: Lookup = registered,
         config: GroupConfig = LOCAL.group,
+        check: Check = verify_dealing,
+        policies: Mapping[int, Policy] | None = None,
     ) -> None:
         n = len(strategies)
+        self._check = check
+        self._policies = policies or {}
         self._seed = seed
         self._strategies = strategies
         self._cheaters = cheaters or {}
@@ -93,7 +105,7 @@ class StackCluster:
         self._signers = [_signer(seed, place, real) for place in range(n)]
         keys = [signer.public for signer in self._signers]
         members = tuple(
-            Member(key, NAMES[place], bytes(key), EncryptionKey(_seed(seed, place)).public)
+            Member(key, _name(place), bytes(key), EncryptionKey(_seed(seed, place)).public)
             for place, key in enumerate(keys)
         )
         self._lines = members
@@ -190,6 +202,8 @@ class StackCluster:
                 entropy,
                 sealing_seed=_seed(self._seed, place),
                 lookup=self.lookups[place],
+                check=self._check,
+                policy=self._policies.get(place),
             )
             if place in self._cheaters:
                 stack = self._cheaters[place](stack)

@@ -11,46 +11,43 @@ Every member says again after a restart all that it ever said, so the keys have 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, cast
 
-from mechdesign.group.channel import CHANNEL_BYTES, channel_of, unframe
+from mechdesign.group.channel import channel_of, unframe
+from mechdesign.group.committer import CommitRule
+from mechdesign.group.core import GroupCore
 from mechdesign.group.evidence import convict
 from mechdesign.group.group import Group
-from mechdesign.group.messages import (
-    Append,
-    Broadcast,
-    Delivered,
-    Exclude,
-    Leave,
-    Ready,
-    Submission,
-    ViewChanged,
-    ViewChanging,
-)
-from mechdesign.group.roster import FaultModel, Member, Roster
+from mechdesign.group.messages import Append, Broadcast, EvidenceFound, Exclude, Leave, Ready, ViewChanging
+from mechdesign.group.roster import FaultModel, Roster
 from mechdesign.group.views.invitation import Invitation, sign_join
 from mechdesign.group.views.view import is_reserved
 from mechdesign.kernel.config import GroupConfig
-from mechdesign.kernel.crypto import KeyedHash, MemberId
-from mechdesign.kernel.errors import LocalProtocolError, WireError
+from mechdesign.kernel.crypto import Ed25519, KeyedHash, MemberId, SignatureScheme
+from mechdesign.kernel.errors import LocalProtocolError
 from mechdesign.kernel.machine import SECOND, Entropy, Instant
-from mechdesign.kernel.wire import decode, digest
-from mechdesign.testing.checkers import BlockId, Blocks, Evidence
-from mechdesign.testing.cluster import BRISK
+from mechdesign.kernel.wire import digest
+from mechdesign.testing.adversaries import Plan, Stage
+from mechdesign.testing.bounds import Bounds
+from mechdesign.testing.checkers import Blocks, Evidence
 from mechdesign.testing.disk import Disk
-from mechdesign.testing.frames import frame_reader, record_reader
+from mechdesign.testing.epochs import Epochs
+from mechdesign.testing.equivocators import COLLUDING_KINDS, LIAR_KINDS
+from mechdesign.testing.faults import Faults
+from mechdesign.testing.habits import Habits
+from mechdesign.testing.lying_groups import LyingGroup
 from mechdesign.testing.network import CALM, Network, Weather
+from mechdesign.testing.scenario import AnyLiarKind, Crash, Scenario
+from mechdesign.testing.simulated import BRISK, SimulatedGroup, cast_of, settings
 from mechdesign.testing.simulator import AnyMachine, Boot, Simulator, Violation
 from mechdesign.testing.view_liars import ViewLiar, ViewLiarKind
 
 __all__ = ["ViewCluster"]
 
-_ROUNDS = 1 << 32
-_SLICE = SECOND // 20
 _PROOF = b"proof against "
 
 
-class ViewCluster:
+class ViewCluster(SimulatedGroup):
     """Members 0 to ``founders`` - 1 found the group; up to ``total`` may join.
 
     Args:
@@ -59,15 +56,19 @@ class ViewCluster:
         seed: names every stream of chance.
         liars: kind of lie by place.
         drains: whether a layer above has to be ready, a while after it is told; else what was said is carried over.
+        expels: whether whoever is convicted is excluded.
+        least: no roster is to have fewer members than this; three fewer for each liar that is expelled.
+        real: sign with Ed25519 instead of the keyed hash.
         weather: how links treat frames.
         config: how eagerly members advance.
         edges: the pairs that have a link at all; every pair if None.
+        rule: the commit rule; a negative control passes a weaker one.
 
     Attributes:
-        chain: of each epoch its roster and the state with which it began.
+        epochs: what the honest ones told of them.
         wanted: the places that are to be members.
         absent: joiners that never come.
-        entries: of each epoch (by the roster's digest) the longest honest log so far.
+        expelled: by the place of one that was convicted what convicts it.
     """
 
     def __init__(
@@ -76,71 +77,126 @@ class ViewCluster:
         total: int,
         seed: int | str = 0,
         *,
-        liars: Mapping[int, ViewLiarKind] | None = None,
+        liars: Mapping[int, AnyLiarKind] | None = None,
         drains: bool = False,
+        expels: bool = False,
+        least: int = 1,
+        real: bool = False,
         weather: Weather = CALM,
         config: GroupConfig = BRISK,
         edges: Iterable[tuple[int, int]] | None = None,
+        rule: CommitRule | None = None,
         keep_history: bool = False,
         **overrides: Any,
     ) -> None:
         chance = Random(f"{seed}/keys")
         self.total = total
-        self.scheme = KeyedHash()
-        self.signers = [KeyedHash.Signer(MemberId(chance.randbytes(32))) for _ in range(total)]
-        self.lines = [
-            Member(signer.public, f"m{place}", chance.randbytes(32), chance.randbytes(32))
-            for place, signer in enumerate(self.signers)
-        ]
+        self.scheme: SignatureScheme = Ed25519() if real else KeyedHash()
+        self.signers, self.lines = cast_of(total, chance, real)
         members = tuple(self.lines[:founders])
         first = Roster("simulation", members, FaultModel.default(founders), nonce=chance.randbytes(16), **overrides)
         self.liars = dict(liars or {})
         self.honest = tuple(place for place in range(total) if place not in self.liars)
         self.wanted: dict[int, None] = dict.fromkeys(range(founders))
         self.absent: frozenset[int] = frozenset()
-        self.chain: dict[int, tuple[Roster, bytes]] = {0: (first, b"")}
-        self.entries: dict[bytes, list[Submission]] = {}
+        self.expelled: dict[int, list[bytes]] = {}
         self.said: list[list[Broadcast]] = [[] for _ in range(total)]
-        self.heard: list[dict[tuple[MemberId, bytes], None]] = [{} for _ in range(total)]
         self._starts: dict[int, Roster | Invitation] = dict.fromkeys(range(founders), first)
         self._drains = drains
+        self._expels = expels
+        self._least = least
+        self._going: dict[int, dict[int, None]] = {}
         self._config = config
+        self._rule = rule
         self._seed = seed
         self._random = Random(f"{seed}/views")
-        self._rosters: dict[bytes, Roster] = {channel_of(first): first}
-        self._at: list[tuple[Roster, int]] = [(first, 0)] * total
-        self._contents: dict[tuple[MemberId, bytes], tuple[bytes, int]] = {}
+        self._camp = frozenset(
+            self.signers[place].public for place in chance.sample(range(total), chance.randint(1, total))
+        )
+        self._plan = Plan()
         boots = [(signer.public, self._boot(place)) for place, signer in enumerate(self.signers)]
         network = Network(total, Random(f"{seed}/network"), weather, edges)
         self.simulator = Simulator(boots, network, seed, silence_us=SECOND // 2, keep_history=keep_history)
-        self.simulator.watch_lives(self._life)
-        self.simulator.watch(ViewChanged, self._changed)
         self.simulator.watch(ViewChanging, self._changing)
-        self.simulator.watch(Delivered, self._delivered)
-        self.blocks = Blocks(self.simulator, self.honest, self._read_frame, self._read_record)
-        self.evidence = Evidence(self.simulator, self.honest, self.liars, self._convict)
+        self.epochs = Epochs(self.simulator, self.honest, first, self.scheme, self._begins, once=not drains)
+        self.blocks = Blocks(self.simulator, self.honest, self.epochs.read_frame, self.epochs.read_record)
+        self.evidence = Evidence(self.simulator, self.honest, self.liars, self.epochs.convicts)
+        if expels:
+            self.simulator.watch(EvidenceFound, self._found)
+        Habits(self.simulator, self.honest, self._cores)
+        Faults(self.simulator, self.honest, self.liars, self.scheme, self._cores, _packet)
+        self.bounds = Bounds(self.simulator, self.honest, config, self._cores)
+
+    @classmethod
+    def of(cls, scenario: Scenario, **options: Any) -> "ViewCluster":
+        """The group of a scenario, with everything that the scenario says scheduled."""
+        changes = scenario.changes
+        assert changes is not None
+        cluster = cls(
+            changes.founders,
+            scenario.n,
+            scenario.seed,
+            liars=dict(scenario.liars),
+            drains=changes.drains,
+            expels=changes.expels,
+            least=changes.least,
+            real=scenario.real,
+            weather=scenario.weather,
+            edges=scenario.edges,
+            slots=scenario.slots,
+            depth=scenario.depth,
+            config=settings(tight=scenario.tight, hasty=scenario.hasty),
+            **options,
+        )
+        simulator = cluster.simulator
+        cluster.absent = frozenset(changes.absent)
+        chance = Random(f"{scenario.seed}/starts")
+        for place in range(changes.founders):
+            simulator.at(chance.randrange(SECOND // 10), partial(cluster.start, place))
+        for submit in scenario.submits:
+            simulator.at(submit.at, partial(cluster.say, submit.place, submit.data))
+        for step in changes.steps:
+            simulator.at(step.at, partial(cluster.want, step.joins, step.goes))
+        for at in range(SECOND // 2, scenario.heal, SECOND // 2):
+            simulator.at(at, cluster.convene)
+        cluster.trouble(scenario)
+        for sleep in changes.sleeps:
+            simulator.at(sleep.at, partial(cluster.crash, Crash(sleep.at, sleep.place, 0, sleep.back, None)))
+        return cluster
 
     # ------------------------------------------------------------------------------------------------------- machines
 
     def _boot(self, place: int) -> Boot:
         def boot(records: Sequence[Append], now: Instant, entropy: Entropy) -> tuple[AnyMachine, Sequence[object]]:
-            kind = self.liars.get(place)
-            group = Group(
-                self._starts[place],
-                self.signers[place],
-                self.scheme,
-                self._config,
-                convicts=self._convicts,
-                carry_over=not self._drains and kind != "unready",
-            )
-            machine = group if kind is None else ViewLiar(kind, group, self.signers[place], self._drains)
+            machine = self._machine(place)
             effects = list(machine.restore([(record.table, record.key, record.data) for record in records], now))
-            if self._is_member(place, group.roster):
+            if self._is_member(place, machine.roster):
                 for broadcast in self.said[place]:
                     effects += machine.submit(broadcast, now)
             return machine, effects
 
         return boot
+
+    def _machine(self, place: int) -> Group | ViewLiar:
+        kind, signer = self.liars.get(place), self.signers[place]
+        start = self._starts[place]
+        options: dict[str, Any] = {"convicts": self._convicts, "carry_over": not self._drains, "rule": self._rule}
+        chance = Random(f"{self._seed}/liar/{place}")
+        if kind is None:
+            return Group(start, signer, self.scheme, self._config, **options)
+        if kind in LIAR_KINDS:
+            stage = partial(self._stage, place, chance)
+            return LyingGroup(kind, stage, start, signer, self.scheme, self._config, **options)
+        options["carry_over"] = not self._drains and kind != "unready"
+        group = Group(start, signer, self.scheme, self._config, **options)
+        return ViewLiar(cast(ViewLiarKind, kind), group, signer, self._drains, chance)
+
+    def _stage(self, place: int, chance: Random, roster: Roster, make: Callable[[], GroupCore]) -> Stage:
+        """What a liar works with in one epoch."""
+        sides = frozenset(at for at, member in enumerate(roster.ids) if member in self._camp)
+        colluding = {self.signers[other].public for other, kind in self.liars.items() if kind in COLLUDING_KINDS}
+        league = frozenset(at for at, member in enumerate(roster.ids) if member in colluding)
+        return Stage(roster, self.signers[place], make, sides, league, chance, plan=self._plan, heeded=True)
 
     def _convicts(self, evidence: bytes, roster: Roster) -> MemberId | None:
         """In this cluster a proof is a word and a key, so that anybody can be excluded."""
@@ -163,6 +219,18 @@ class ViewCluster:
     def _is_member(self, place: int, roster: Roster) -> bool:
         return roster.place(self.signers[place].public) is not None
 
+    @property
+    def chain(self) -> dict[int, tuple[Roster, bytes]]:
+        """Of each epoch its roster and the state with which it began."""
+        return self.epochs.chain
+
+    def _begins(self, place: int) -> Roster:
+        start = self._starts[place]
+        return start.roster if isinstance(start, Invitation) else start
+
+    def _cores(self, place: int) -> list[GroupCore]:
+        return [epoch.core for epoch in self.machine(place).epochs]
+
     # -------------------------------------------------------------------------------------------------------- staging
 
     def start(self, place: int) -> None:
@@ -180,7 +248,8 @@ class ViewCluster:
     def want(self, joins: Iterable[int] = (), goes: Iterable[int] = ()) -> None:
         """From now on these are to be members, and those not."""
         for place in joins:
-            self.wanted[place] = None
+            if place not in self.expelled:
+                self.wanted[place] = None
         for place in goes:
             self.wanted.pop(place, None)
         self.convene()
@@ -195,13 +264,24 @@ class ViewCluster:
         for place in range(self.total):
             if place in self.wanted and not self._is_member(place, newest):
                 self._invite(place, newest, present)
-            elif place not in self.wanted and self._is_member(place, newest):
-                # A member that is up leaves; one that is not is shown to have lied.
-                request: object = Exclude(_PROOF + self.signers[place].public)
+            elif place not in self.wanted and self._is_member(place, newest) and self._may_go(place, newest):
+                # A member that is up leaves; one that is not, or is no friend, is shown to have lied.
                 if place in present:
                     self.simulator.submit(place, Leave())
                 else:
-                    self.simulator.submit(self._random.choice(present), request)
+                    proofs = [_PROOF + self.signers[place].public, *self.expelled.get(place, ())[:3]]
+                    self.simulator.submit(self._random.choice(present), Exclude(self._random.choice(proofs)))
+
+    def _may_go(self, place: int, roster: Roster) -> bool:
+        """Whether the roster bears it, if all that were asked to go from it do so."""
+        if place in self.expelled:
+            return True
+        outlawed = [each for each in self.expelled if not self._is_member(each, roster)]
+        least = max(1, self._least - 3 * len(outlawed))
+        going = self._going.setdefault(roster.epoch, {})
+        if place not in going and roster.n - len(going) > least:
+            going[place] = None
+        return place in going
 
     def _invite(self, place: int, roster: Roster, present: Sequence[int]) -> None:
         start = self._starts.get(place)
@@ -221,34 +301,20 @@ class ViewCluster:
     def _place(self, member: MemberId) -> int:
         return next(place for place, signer in enumerate(self.signers) if signer.public == member)
 
-    def heal(self, dead: Iterable[int] = (), weather: Weather = CALM) -> None:
-        """A whole network with such weather from now on, and everybody up except the dead."""
-        dead = frozenset(dead)
-        self.simulator.network.weather = weather
-        for process in self.simulator.processes:
-            process.fuse = None
-            if process.place in dead:
-                self.simulator.crash(process.place)
-            else:
-                self.start(process.place)
-        self.simulator.mend()
-
-    def run(self, seconds: float) -> None:
-        """Let virtual time pass."""
-        self.simulator.run(self.simulator.now + round(seconds * SECOND))
-
     def run_until(self, done: Callable[[], bool], seconds: float, *, each: float = 1.0) -> bool:
         """Let time pass until ``done()``, at most so many seconds, convening now and then; whether it came true."""
-        limit = self.simulator.now + round(seconds * SECOND)
         again = self.simulator.now
-        while not done():
-            if self.simulator.now >= limit:
-                return False
+
+        def convened() -> bool:
+            nonlocal again
+            if done():
+                return True
             if self.simulator.now >= again:
                 self.convene()
                 again += round(each * SECOND)
-            self.simulator.run(min(limit, self.simulator.now + _SLICE))
-        return True
+            return False
+
+        return super().run_until(convened, seconds)
 
     # ----------------------------------------------------------------------------------------------------- assertions
 
@@ -270,7 +336,7 @@ class ViewCluster:
     def all_said_is_ordered(self) -> bool:
         """Whether what the present members were asked to say is ordered, and known to be at whoever said it."""
         return all(
-            (self.signers[place].public, broadcast.data) in self._contents
+            self.epochs.holds(self.signers[place].public, broadcast.data)
             for place in self.live
             for broadcast in self.said[place]
         )
@@ -281,14 +347,9 @@ class ViewCluster:
         if not done:
             raise Violation(f"the members do not settle in {seconds} s: {self.describe()}")
 
-    def assert_quiet(self, patience: float = 60) -> None:
+    def assert_quiet(self, seconds: float = 10, patience: float = 60) -> None:
         """With nothing to say the members stop making blocks, and nobody serves a past epoch for ever."""
-        made, limit = -1, self.simulator.now + round(patience * SECOND)
-        while self.blocks.made != made:
-            if self.simulator.now >= limit:
-                raise Violation(f"the group does not fall quiet in {patience} s with nothing to say")
-            made = self.blocks.made
-            self.run(2)
+        super().assert_quiet(seconds, patience)
         serving = [place for place in self.live if len(self.machine(place).epochs) > 1]
         if serving:
             raise Violation(f"members {serving} still serve an epoch that is over")
@@ -308,24 +369,17 @@ class ViewCluster:
 
     # --------------------------------------------------------------------------------------------------- observations
 
-    def _life(self, place: int, begins: bool) -> None:
-        start = self._starts[place]
-        self._at[place] = (start.roster if isinstance(start, Invitation) else start, 0)
-
-    def _changed(self, place: int, event: ViewChanged) -> None:
-        if place in self.liars:
-            return
-        self._at[place] = (event.roster, 0)
-        self._rosters[channel_of(event.roster)] = event.roster
-        known = self.chain.setdefault(event.roster.epoch, (event.roster, event.state))
-        if known != (event.roster, event.state):
-            raise Violation(f"member {place} begins another epoch {event.roster.epoch} than others")
+    def _found(self, place: int, event: EvidenceFound) -> None:
+        if place in self.honest:
+            at = self._place(event.member)
+            self.expelled.setdefault(at, []).append(event.data)
+            self.wanted.pop(at, None)
 
     def _changing(self, place: int, event: ViewChanging) -> None:
         if not self._drains:
             return
-        roster, _ = self._at[place]
-        log = self.entries.get(roster.digest, [])[: event.position + 1]
+        roster, _ = self.epochs.at[place]
+        log = self.epochs.entries.get(roster.digest, [])[: event.position + 1]
         told = [said.data for said in log if not is_reserved(said.kind)]
         state = digest("mechdesign/simulated-state/1", self.chain[roster.epoch][1], *told)
         pause = self._random.randrange(1, 300_000)
@@ -339,49 +393,8 @@ class ViewCluster:
             except LocalProtocolError:  # it was down meanwhile, and has not read its log so far again
                 return
 
-    def _delivered(self, place: int, event: Delivered) -> None:
-        if place in self.liars:
-            return
-        roster, length = self._at[place]
-        if event.position != length:
-            raise Violation(
-                f"member {place} tells position {event.position} after {length - 1} of epoch {roster.epoch}"
-            )
-        self._at[place] = (roster, length + 1)
-        log = self.entries.setdefault(roster.digest, [])
-        submission = event.submission
-        if length < len(log):
-            if log[length] != submission:
-                raise Violation(f"logs of epoch {roster.epoch} differ at position {length}")
-            return
-        log.append(submission)
-        if is_reserved(submission.kind) or self._place(submission.sender) in self.liars:
-            return
-        content = (submission.sender, submission.data)
-        where = (roster.digest, length)
-        if self._contents.setdefault(content, where) != where and not self._drains:
-            raise Violation(f"{submission.data[:20]!r} is ordered twice, in epoch {roster.epoch} again")
 
-    def _convict(self, data: bytes) -> MemberId | None:
-        found = (convict(data, roster, self.scheme) for roster in self._rosters.values())
-        return next((member for member in found if member is not None), None)
-
-    def _read_frame(self, data: bytes) -> tuple[BlockId, ...]:
-        channel, packet = unframe(data)
-        roster = self._rosters.get(channel)
-        return () if roster is None else self._numbered(roster, frame_reader(roster)(packet))
-
-    def _read_record(self, data: bytes) -> tuple[BlockId, ...]:
-        try:
-            block = decode(data, bytes_max=len(data))
-            header = decode(block[0]) if isinstance(block, tuple) and isinstance(block[0], bytes) else None
-        except (WireError, IndexError):
-            return ()
-        if not isinstance(header, tuple) or len(header) < 2 or not isinstance(header[1], bytes):
-            return ()
-        roster = self._rosters.get(header[1][:CHANNEL_BYTES])
-        return () if roster is None else self._numbered(roster, record_reader(roster)(data))
-
-    def _numbered(self, roster: Roster, found: Iterable[BlockId]) -> tuple[BlockId, ...]:
-        """Rounds of different epochs are different rounds."""
-        return tuple((roster.epoch * _ROUNDS + round_, author, named) for round_, author, named in found)
+def _packet(core: GroupCore, data: bytes) -> bytes:
+    """What a frame brings to a core: nothing, if it is of another epoch's channel."""
+    channel, packet = unframe(data)
+    return packet if channel == channel_of(core._roster) else b""

@@ -4,20 +4,26 @@
 kind        what the member does
 =========== ========================================================================================================
 unready     says that it is ready with another state than everybody else
-withhold    never shows its signature under the end of an epoch
-two-ended   signs another end beside the true one, and shows one half of its peers the one and the other half the other
+unsigned    never shows its signature under the end of an epoch
+two-ended   signs another end beside the true one, and shows one half of its peers the one and the other half the other,
+            at times also with a signature that another member never made
 misguide    answers whoever asks with certificates and states of its own making
+linger      hears nothing of how an epoch ended, and goes on in it with a key that is retired
+haunt       says frames of all epochs again, some of them on the channel of another epoch
 =========== ========================================================================================================
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from dataclasses import replace
+from random import Random
+from typing import Any, Literal, cast, get_args
 
 from mechdesign.group.channel import channel_of, frame, unframe
 from mechdesign.group.group import Group
 from mechdesign.group.messages import Ready, ViewChanging
 from mechdesign.group.roster import Roster
 from mechdesign.group.views.packets import (
+    Ask,
     EpochPacket,
     Signatures,
     State,
@@ -26,19 +32,26 @@ from mechdesign.group.views.packets import (
     encode_epoch_packet,
     is_epoch_packet,
 )
-from mechdesign.group.views.statement import Statement
-from mechdesign.kernel.crypto import Signer
-from mechdesign.kernel.errors import LocalProtocolError
+from mechdesign.group.views.statement import Statement, carried_digest
+from mechdesign.group.views.succession import EpochCertificate
+from mechdesign.kernel.crypto import SIGNATURE_BYTES, MemberId, Signer
+from mechdesign.kernel.errors import LocalProtocolError, WireError
 from mechdesign.kernel.machine import Instant
-from mechdesign.kernel.wire import digest
-from mechdesign.transport.messages import LinkEvent, Send
+from mechdesign.kernel.wire import Value, decode, digest, encode
+from mechdesign.transport.messages import LinkDown, LinkEvent, LinkUp, Packet, Send
 
 __all__ = ["VIEW_LIAR_KINDS", "ViewLiar", "ViewLiarKind"]
 
-ViewLiarKind = Literal["unready", "withhold", "two-ended", "misguide"]
+ViewLiarKind = Literal["unready", "unsigned", "two-ended", "misguide", "linger", "haunt"]
 
-VIEW_LIAR_KINDS: tuple[ViewLiarKind, ...] = ("unready", "withhold", "two-ended", "misguide")
+VIEW_LIAR_KINDS: tuple[ViewLiarKind, ...] = get_args(ViewLiarKind)
 """The kinds of lies about the end of an epoch."""
+
+
+_FRAMES = 200
+"""So many frames one that haunts keeps, old and new."""
+
+_FALSE = b"a state of the liar's own making"
 
 
 class ViewLiar:
@@ -49,14 +62,18 @@ class ViewLiar:
         group: the honest machine; for ``unready`` one that leaves it to the layer above to be ready.
         signer: signs for the liar.
         drains: whether the layer above the liar says that it is ready, so that the liar has to change what it says.
+        chance: the liar's own stream of chance.
     """
 
-    def __init__(self, kind: ViewLiarKind, group: Group, signer: Signer, drains: bool) -> None:
+    def __init__(self, kind: ViewLiarKind, group: Group, signer: Signer, drains: bool, chance: Random) -> None:
         self.group = group
         self._kind = kind
         self._signer = signer
         self._drains = drains
+        self._chance = chance
         self._known: dict[bytes, Roster] = {}
+        self._frames: list[bytes] = []
+        self._peers: dict[MemberId, None] = {}
 
     @property
     def deadline(self) -> Instant | None:
@@ -80,7 +97,20 @@ class ViewLiar:
 
     def receive(self, incoming: LinkEvent, now: Instant) -> Sequence[object]:
         """Take a link event."""
-        return self._changed(self.group.receive(incoming, now), now)
+        match incoming:
+            case LinkUp(peer):
+                self._peers[peer] = None
+            case LinkDown(peer):
+                self._peers.pop(peer, None)
+            case Packet(_, data):
+                channel, packet = unframe(data)
+                asked = decode_epoch_packet(packet) if is_epoch_packet(packet) else None
+                if self._kind == "linger" and asked is not None:
+                    return []
+                if self._kind == "misguide" and asked == Ask(carried_digest(_FALSE)):
+                    return [Send(incoming.peer, frame(channel, encode_epoch_packet(State(_FALSE))))]
+                self._remember(data)
+        return [*self._changed(self.group.receive(incoming, now), now), *self._haunt()]
 
     def tick(self, now: Instant) -> Sequence[object]:
         """Do what is due."""
@@ -91,6 +121,7 @@ class ViewLiar:
         changed: list[object] = []
         for effect in effects:
             if isinstance(effect, Send):
+                self._remember(effect.data)
                 changed += self._sent(effect)
                 continue
             changed.append(effect)
@@ -101,19 +132,36 @@ class ViewLiar:
                     continue
         return changed
 
+    def _remember(self, data: bytes) -> None:
+        if self._kind != "haunt":
+            return
+        if len(self._frames) < _FRAMES:
+            self._frames.append(data)
+        else:
+            self._frames[self._chance.randrange(_FRAMES)] = data
+
+    def _haunt(self) -> list[Send]:
+        if not self._frames or not self._peers or self._chance.random() > 0.3:
+            return []
+        data, peer = self._chance.choice(self._frames), self._chance.choice(list(self._peers))
+        if self._chance.random() < 0.5:
+            data = _moved(data, self._chance.choice(list(self._known.values())))
+        return [Send(peer, data)]
+
     def _sent(self, send: Send) -> list[Send]:
         channel, data = unframe(send.data)
         packet = decode_epoch_packet(data) if is_epoch_packet(data) else None
         lie: EpochPacket | None = packet
         match packet:
-            case Signatures() if self._kind == "withhold":
+            case Signatures() if self._kind == "unsigned":
                 return []
             case Signatures() if self._kind == "two-ended" and send.peer[0] % 2:
                 lie = self._other(packet, channel)
             case Trail(certificates) if self._kind == "misguide":
-                lie = Trail(tuple(each[:-1] + bytes([each[-1] ^ 1]) for each in certificates))
-            case State(state) if self._kind == "misguide":
-                lie = State(state + b"!")
+                forged = self._forged(certificates[0], channel) if self._chance.random() < 0.5 else None
+                lie = Trail((forged,) if forged else tuple(each[:-1] + bytes([each[-1] ^ 1]) for each in certificates))
+            case State() if self._kind == "misguide":
+                lie = State(_FALSE)
             case _:
                 pass
         if lie is packet or lie is None:
@@ -127,4 +175,29 @@ class ViewLiar:
             return packet
         successor = digest("mechdesign/another-successor/1", packet.successor)
         statement = Statement(roster.digest, packet.checkpoint, packet.state, successor)
-        return Signatures(packet.checkpoint, packet.state, successor, ((place, statement.sign(self._signer)),))
+        signatures = {place: statement.sign(self._signer)}
+        if self._chance.random() < 0.5:
+            signatures.setdefault(self._chance.randrange(roster.n), self._chance.randbytes(SIGNATURE_BYTES))
+        return Signatures(packet.checkpoint, packet.state, successor, tuple(sorted(signatures.items())))
+
+    def _forged(self, wire: bytes, channel: bytes) -> bytes | None:
+        """A certificate of another end, signed by nobody else."""
+        roster, certificate = self._known.get(channel), EpochCertificate.parse(wire)
+        place = None if roster is None else roster.place(self._signer.public)
+        if roster is None or place is None or certificate is None:
+            return None
+        other = replace(certificate, state=carried_digest(_FALSE))
+        signature = other.statement(roster).sign(self._signer)
+        return replace(other, signatures=((place, signature),)).encoded
+
+
+def _moved(data: bytes, roster: Roster) -> bytes:
+    """A frame of one epoch as if it were of another; what is signed in it stays as it was."""
+    _, packet = unframe(data)
+    try:
+        kind, group, *fields = cast("tuple[Value, ...]", decode(packet))
+    except (WireError, TypeError, ValueError):
+        return frame(channel_of(roster), packet)
+    if isinstance(group, bytes) and group:
+        packet = encode((kind, roster.digest[: len(group)], *fields))
+    return frame(channel_of(roster), packet)

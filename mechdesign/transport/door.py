@@ -48,7 +48,7 @@ class Door:
         self._welcome = welcome
         self._unattributed = 0
         self.gate = Gate(keys, visitors=self._visitors, now=now)
-        self.connections = Connections(patience)
+        self.connections = Connections(patience, 2 * config.credit_bytes + config.frame_bytes_max)
 
     def shut(self, key: bytes, now: Instant) -> None:
         """The peer with this CURVE key was removed: it passes no more, and what it has open ends."""

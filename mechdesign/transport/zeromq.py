@@ -6,20 +6,19 @@ The state of each link is a :class:`~mechdesign.transport.link.Link`; this file 
 What to know about the sockets:
 
 * How they are read is said in :mod:`mechdesign.transport.ports`. ROUTER takes turns among its connections by itself.
-* Frames of the ROUTER are attributed by User-Id, which the gate sets from the CURVE key. A routing id serves as
-  the return address of a session only. Dialling sockets choose none, so each connection has a fresh one.
+* Frames of the ROUTER are attributed by User-Id, which the gate sets from the CURVE key. A routing id is the return
+  address of a session and no more. Dialling sockets choose none, so each connection has a fresh one.
 * Sends fail that would wait for a connection: nothing is queued for a peer that is away.
 * libzmq cannot close one connection of a ROUTER. It names descriptors, in its monitor's events and on every frame, and
   shutting one down ends the connection as the other side's hanging up would.
 
-Known limit: libzmq bounds the size of a part and the number of complete messages, not the number of parts of a message
-that never ends. A peer can make it hold such a message; so can a stranger, where allowed, until it is cut off.
+* libzmq holds a message that never ends. A connection that came in is cut off when too much of one came (on Linux; see
+  :mod:`.connections`). Known limit: a peer that *we* dial can send until its link was silent for too long.
 """
 
 import asyncio
 import contextlib
 import os
-import socket as sockets
 import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -27,12 +26,12 @@ from functools import partial
 
 import zmq
 
-from mechdesign.kernel.config import TransportConfig
+from mechdesign.kernel.config import TransportConfig, microseconds
 from mechdesign.kernel.crypto import MemberId, SignatureScheme
 from mechdesign.kernel.errors import ConfigError, LocalProtocolError
 from mechdesign.kernel.identity import Identity
 from mechdesign.kernel.machine import SECOND, Entropy, Instant
-from mechdesign.transport import options
+from mechdesign.transport import descriptors, options
 from mechdesign.transport.alarm import Alarm
 from mechdesign.transport.door import GOODBYE, Door
 from mechdesign.transport.face import OnEvent, PeerAddress, Strangers
@@ -44,6 +43,7 @@ from mechdesign.transport.ports import Port, Ports
 __all__ = ["ZeroMQTransport", "monotonic"]
 
 _ZAP_ENDPOINT, _MONITOR_ENDPOINT = "inproc://zeromq.zap.01", "inproc://connections"
+_WEIGHINGS = 4  # a heartbeat
 
 
 def monotonic() -> Instant:
@@ -65,7 +65,7 @@ class ZeroMQTransport:
         on_event: takes LinkUp, Packet and LinkDown on the loop.
         strangers: whether and how others may introduce themselves; they are refused if not given.
         clock: microseconds that never run backwards.
-        entropy: where the nonces of hellos come from.
+        entropy: where nonces come from.
 
     Raises:
         ConfigError: two members share a CURVE key, or one has ours.
@@ -103,7 +103,7 @@ class ZeroMQTransport:
         self._monitor: Port | None = None
         self._dealers: dict[MemberId, Port] = {}
         self._address: str | None = None
-        self._closing = False
+        self._closing, self._weigh_at = False, now
         self._quiet = asyncio.Event()
 
     @property
@@ -274,16 +274,17 @@ class ZeroMQTransport:
                 self._ports.drop(port)
 
     def _cut_off(self, now: Instant) -> None:
-        if self._monitor is None or self._ports is None or not self._connections.unclaimed:
+        if self._monitor is None or self._ports is None or self._address is None or not len(self._connections):
             return
         self._ports.turn(self._monitor)  # so that no descriptor is meant that was closed and used again
+        if now >= self._weigh_at:
+            self._weigh_at = now + microseconds(self._config.heartbeat_s) // _WEIGHINGS
+            self._connections.weigh(descriptors.came_in, now)
         for connection in self._connections.due(now):
-            with contextlib.suppress(OSError), sockets.fromfd(connection, sockets.AF_INET, sockets.SOCK_STREAM) as it:
-                if self._address is not None and self._address.endswith(f":{it.getsockname()[1]}"):
-                    it.shutdown(sockets.SHUT_RDWR)
-        self._arm(self._connections.deadline, now)
+            descriptors.shut_down(connection, self._address)
+        self._arm(min(self._weigh_at, self._connections.deadline or self._weigh_at), now)
 
-    # ----------------------------------------------------------------------------------------------------- reading
+    # ------------------------------------------------------------------------------------------ reading and writing
 
     def _read_router(self, port: Port) -> None:
         receive = port.socket.recv
@@ -297,13 +298,14 @@ class ZeroMQTransport:
             user = str(frame.get("User-Id"))
         except zmq.ZMQError:
             return  # nothing that the gate let pass
-        now, link = self._clock(), self._peers.of_user(user)
+        now, link, connection = self._clock(), self._peers.of_user(user), int(frame.get(zmq.SRCFD))
+        self._connections.heard(connection)
         if link is None:
-            self._door.visited(bytes.fromhex(user), None if frame.more else frame.bytes, frame.get(zmq.SRCFD), now)
+            self._door.visited(bytes.fromhex(user), None if frame.more else frame.bytes, connection, now)
             self._arm(self._connections.deadline, now)
             return
         if self._connections.unclaimed:
-            self._connections.claim(frame.get(zmq.SRCFD), link.peer_curve, now)
+            self._connections.claim(connection, link.peer_curve, now)
             self._arm(self._connections.deadline, now)
         if frame.more:
             link.counters.malformed += 1
@@ -330,11 +332,9 @@ class ZeroMQTransport:
         event, descriptor = struct.unpack("=hi", port.socket.recv_multipart(zmq.NOBLOCK)[0])
         if event == zmq.EVENT_ACCEPTED:
             self._connections.opened(descriptor, now)
-            self._arm(self._connections.deadline, now)
+            self._arm(min(now, self._weigh_at), now)
         else:
             self._connections.closed(descriptor)
-
-    # ----------------------------------------------------------------------------------------------------- writing
 
     def send(self, peer: MemberId, data: bytes) -> bool:
         """Hand a frame over without blocking; False where it was dropped and counted.

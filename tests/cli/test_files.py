@@ -88,8 +88,8 @@ def test_a_mistake_in_a_configuration_is_named_with_its_file_and_key(
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ('key = "32', 'key = "zz', "member[0].key"),
-        ('key = "32fb', 'key = "32', "64 hexadecimal digits are needed, not 62"),
+        ('key = "52', 'key = "zz', "member[0].key"),
+        ('key = "52f3', 'key = "52', "64 hexadecimal digits are needed, not 62"),
         ('name = "bob"', 'name = "alice"', "share a name or a key"),
         ('faults = "byzantine"', 'faults = "optimistic"', "faults"),
         ('nonce = "9f', 'nonce = "9', "nonce"),

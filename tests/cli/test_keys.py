@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mechdesign.cli.roster_files import load_roster_file
-from mechdesign.decision.membership import holds_key, possession
+from mechdesign.decision.membership import holds_key, member_of, possession
 from mechdesign.decision.sealing.threshold import EncryptionKey
 from mechdesign.kernel.crypto import Ed25519
 from mechdesign.kernel.identity import Identity
@@ -131,7 +131,7 @@ def test_a_record_carries_the_sealing_key_and_the_proof_that_its_owner_knows_it(
     public = tomllib.loads(record(tmp_path, "alice").read_text())
     identity = Identity.load(tmp_path / "alice.pem", PASSPHRASE)
     assert public["sealing"] == EncryptionKey(identity.sealing_seed).public.hex()
-    assert holds_key(Ed25519(), identity.public, bytes.fromhex(public["sealing"]), bytes.fromhex(public["possession"]))
+    assert holds_key(Ed25519(), member_of(identity, "alice"), bytes.fromhex(public["possession"]))
     assert identity.sealing_seed.hex() not in str(public)
 
 

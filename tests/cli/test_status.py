@@ -50,6 +50,36 @@ def test_a_group_that_lost_its_quorum_names_the_missing_members(tmp_path: Path) 
         assert back["obstacle"] == "no way to carol"
 
 
+def test_a_change_of_the_members_that_waits_for_a_session_says_so_and_for_whom_the_session_waits(
+    tmp_path: Path,
+) -> None:
+    with Nodes(auction(NAMES), tmp_path / "group", seconds=600) as nodes:
+        nodes.will_propose("carol", after=0)
+        nodes.start("bob", "carol", "dave")
+        nodes.wait(lambda: all(nodes.lives[name].of("started") for name in NAMES[1:]), "they run")
+        nodes.wait(lambda: _seen(nodes, "bob").json["sessions"], "the session is there")
+        assert run("leave", nodes.folder.data("dave")).code == 0
+        nodes.wait(lambda: _seen(nodes, "bob").json["view"], "the change was ordered")
+        seen = _seen(nodes, "bob").json
+        session = seen["sessions"][0]["session"][:16]
+        absent, change, waits = seen["obstacles"]
+        assert absent == "no way to alice"
+        assert change == (
+            "the members change (-dave) once 3 members are ready: not yet alice, bob, carol, dave; the change of "
+            f"members waits for the end of {session}"
+        )
+        assert waits.startswith(f"session {session} (auction.second-price/1) waits in enrolling for alice, ")
+        shown = run("status", nodes.folder.data("bob"))
+        assert absent in shown.out
+        assert change in shown.out
+
+        nodes.start("alice")
+        nodes.wait(lambda: _seen(nodes, "bob").json["epoch"] == 1, "all that was waited for came")
+        gone = _seen(nodes, "dave").json
+        assert (gone["state"], gone["obstacles"]) == ("left", ["left: this member is in the group no more"])
+        assert _seen(nodes, "bob").json["obstacles"] == []
+
+
 def test_a_folder_where_no_node_runs_is_said_to_be_one(tmp_path: Path) -> None:
     ran = run("status", tmp_path)
     assert ran.code == 2

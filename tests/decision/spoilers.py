@@ -48,9 +48,9 @@ def shares_falsely(cluster: Cluster, said: Any) -> Any:
     return replace(said, share=replace(share, points=share.points[32:] + share.points[:32]).encoded)
 
 
-def spoilt_by(place: int, spoil: Spoil, plan: Plan | None = None) -> Cluster:
+def spoilt_by(place: int, spoil: Spoil, plan: Plan | None = None, *, fast: bool = True) -> Cluster:
     """A cluster in which a member says other things than its program would."""
-    cluster = Cluster(4, plan=plan or Plan())
+    cluster = Cluster(4, plan=plan or Plan(), fast=fast)
 
     def twist(who: int, said: Broadcast) -> list[Broadcast]:
         entry = parse(said.kind, said.data)

@@ -16,7 +16,6 @@ from mechdesign.decision.books import (
     Balance,
     Books,
     Purse,
-    bound,
 )
 from mechdesign.decision.entries import AttestEntry, OpenEntry, parse
 from mechdesign.decision.messages import Booked
@@ -24,7 +23,7 @@ from mechdesign.decision.state import STATE_BYTES_MAX, EpochState
 from mechdesign.group.messages import Broadcast
 from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.errors import LocalProtocolError
-from mechdesign.kernel.flow import DEPOSIT, Flow
+from mechdesign.kernel.flow import DEPOSIT, Flow, bound
 from mechdesign.kernel.wire import Value, decode, encode
 from tests.decision.toys import NAMES, Cluster, Plan, make_proposal, make_roster
 

@@ -8,10 +8,10 @@ import pytest
 from mechdesign.decision.core import DecisionCore
 from mechdesign.decision.entries import EvidenceEntry, Kind
 from mechdesign.decision.messages import Convicted
-from mechdesign.decision.policing import convict_of
+from mechdesign.decision.policing import convict_of, proof_digest
 from mechdesign.group.block import genesis, make_block
 from mechdesign.group.evidence import Equivocation, Forking, Signed, encode_evidence
-from mechdesign.group.messages import Broadcast, EvidenceFound, Exclude, Ready, ViewChanging
+from mechdesign.group.messages import Broadcast, EvidenceFound, Exclude, Expel, Ready, ViewChanging
 from mechdesign.group.views.statement import Statement
 from tests.decision.spoilers import (
     HIGHEST,
@@ -140,7 +140,7 @@ def test_evidence_that_proves_nothing_excludes_nobody() -> None:
     assert all(asked(cluster, place) == [] for place in range(4))
 
 
-def test_a_proof_that_is_too_large_to_be_ordered_convicts_and_excludes_nobody() -> None:
+def test_a_proof_that_is_too_long_to_be_ordered_is_named_by_its_digest_once_by_every_member() -> None:
     roster = make_roster(4, submission_bytes_max=1200)
     cluster = Cluster(4, roster=roster)
     twisted = spoilt_by(HIGHEST, signs_another_outcome)
@@ -148,7 +148,13 @@ def test_a_proof_that_is_too_large_to_be_ordered_convicts_and_excludes_nobody() 
     cluster.run(**TERMS)
     cluster.wait(5000)
     assert cluster.convicted() == [("dave", "wrong-outcome")]
-    assert all(asked(cluster, place) == [] for place in range(4))
+    (convicted,) = cluster.events(0, Convicted)
+    assert isinstance(convicted, Convicted)
+    assert len(convicted.evidence) > roster.submission_bytes_max
+    for place in range(4):
+        named = [effect for effect in cluster.effects[place] if isinstance(effect, Expel)]
+        assert named == [Expel(roster.ids[HIGHEST], proof_digest(convicted.evidence))]
+        assert asked(cluster, place) == []
 
 
 def test_a_replay_asks_with_the_same_proof_again_and_the_group_orders_it_once() -> None:

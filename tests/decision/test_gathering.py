@@ -220,15 +220,17 @@ def test_a_pass_takes_an_earlier_report_back() -> None:
     poll.agree()
 
 
-def test_a_report_that_is_too_long_is_heard_and_void() -> None:
+def test_a_ballot_that_is_too_long_is_none_and_is_not_kept() -> None:
     poll = Poll(2).gather()
     good = Ballot.parse(poll.ballot(0, b"\x04"))
     assert good is not None
     long = replace(good, content=bytes(17))
     long = replace(long, signature=poll.electorate.signers[0].sign(long.signed(poll.setting)))
     poll.hand(0, long.encoded, poll.ballot(1, b"\x05"))
+    assert poll.phase == "gathering"
+    poll.hand(0, good.encoded)
     poll.agree()
-    assert poll.players() == ["voter-1"]
+    assert poll.players() == ["voter-0", "voter-1"]
 
 
 def test_a_ballot_with_an_invalid_dealing_is_heard_and_void() -> None:
@@ -282,12 +284,21 @@ def test_with_fewer_participants_than_the_least_the_session_aborts_alike() -> No
 
 
 def test_members_serve_and_do_not_play() -> None:
-    poll = Poll(2, asked=make_roster(4).ids[:2]).gather()
+    poll = Poll(2, asked=make_roster(4).ids[:3]).gather()
     poll.hand(3, poll.ballot(0, b"\x04"), poll.ballot(1, b"\x05"))
     report = poll.agree()
     assert report.certificate is not None
     assert len(report.certificate.signers) == 4
-    assert not {name for _, name in report.players} & {"alice", "bob"}
+    assert not {name for _, name in report.players} & {"alice", "bob", "carol"}
+
+
+def test_a_roll_that_fewer_than_a_quorum_agree_to_serve_is_not_gathered() -> None:
+    """The roll is its proposer's word, and its ballots cost every member: nobody can force that on a group."""
+    poll = Poll(2, asked=make_roster(4).ids[:2])
+    poll.cluster.settle()
+    assert poll.cluster.aborted().reason == "2 members serve the roll, and a quorum is 3"
+    report = audit(poll.cluster.aborted().transcript, poll.cluster.scheme, poll.cluster.recompute)
+    assert report.aborted == "2 members serve the roll, and a quorum is 3"
 
 
 def test_progress_counts_participants_and_names_nobody() -> None:
@@ -620,11 +631,11 @@ def test_what_counts_does_not_depend_on_carriers_copies_or_order_and_is_what_the
     for voter in range(4):
         by_number: dict[int, set[bytes | None]] = {}
         for who, sequence, _, report in said:
-            if who == voter:
+            if who == voter and len(report or b"") <= poll.setting.proposal.report_bytes:
                 by_number.setdefault(sequence, set()).add(report)
         sound = {number: contents for number, contents in by_number.items() if len(contents) == 1}
         report = next(iter(sound[max(sound)])) if sound else None
-        if report is not None and len(report) <= poll.setting.proposal.report_bytes:
+        if report is not None:
             expected[voter] = report
     keys = [signer.public for signer in poll.electorate.signers]
     assert counted(said) == tuple((keys[voter], report) for voter, report in expected.items())

@@ -1,5 +1,6 @@
 """Two histories of one group, made by running the same members with the same keys twice."""
 
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
@@ -7,6 +8,7 @@ import pytest
 
 from mechdesign.decision.histories import History, compare
 from mechdesign.decision.policing import verify_evidence
+from mechdesign.decision.record import Record
 from mechdesign.group.checkpoint import Checkpoint, Count, sign_checkpoint, state_digest
 from mechdesign.group.roster import FaultModel
 from mechdesign.kernel.crypto import Ed25519, KeyedHash
@@ -196,12 +198,33 @@ def parted(chain):
     return Checkpoint(1, 3, 0, 0, 0, (), 0, 1, chain, (Count(0, b""),) * 4)
 
 
+def test_positions_that_no_quorum_signed_are_no_log_so_an_edited_transcript_is_no_fork():
+    data = transcript(lived((18, 24, 21, 9), (0, 1, 2), 1), 0)
+    record = Record.parse(data)
+    frozen = list(record.frozen)
+    frozen[2], frozen[3] = (
+        replace(frozen[3], position=frozen[2].position),
+        replace(frozen[2], position=frozen[3].position),
+    )
+    honest, edited, shorter = History(Ed25519()), History(Ed25519()), History(Ed25519())
+    honest.add_transcript(data)
+    edited.add_transcript(replace(record, frozen=tuple(frozen)).encoded)
+    shorter.add_transcript(replace(record, frozen=tuple(frozen), later=()).encoded)
+    assert len(honest.log) == len(frozen)
+    for other in (edited, shorter):
+        assert other.log == {}
+        found = compare(honest, other)
+        assert (found.disagreements, found.named) == ((), ())
+
+
 def test_two_checkpoints_of_one_index_name_who_signed_both():
     found = compare(certified((0, 1, 2), bytes(32)), certified((1, 2, 3), b"x" * 32))
     assert found.disagreements == ("checkpoint 1",)
     assert found.least == 2
     assert [each.member for each in found.named] == [FOUR.ids[1], FOUR.ids[2]]
     assert {each.reasons for each in found.named} == {("two checkpoints of one index",)}
+    for each in found.named:
+        assert verify_evidence(each.proof, FOUR, KeyedHash()) == (each.member, "two-checkpoints")
 
 
 def test_a_checkpoint_that_no_quorum_signed_names_nobody():

@@ -5,10 +5,10 @@ from fractions import Fraction
 
 import pytest
 
-from mechdesign.decision.books import Books, bound, party_flows
+from mechdesign.decision.books import Books, party_flows
 from mechdesign.decision.parties import CUSTODY, is_outside, participant, renaming
 from mechdesign.group.roster import Member, Roster
-from mechdesign.kernel.flow import ACCOUNTS, Flow
+from mechdesign.kernel.flow import ACCOUNTS, Flow, bound
 from tests.decision.toys import Cluster, make_proposal, make_roster
 
 ROSTER = make_roster(4)

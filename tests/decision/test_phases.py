@@ -12,7 +12,8 @@ from mechdesign.kernel.errors import LocalProtocolError
 
 
 def test_the_document_is_what_the_tables_draw() -> None:
-    assert (Path(__file__).parents[2] / "docs" / "phases.md").read_text() == document()
+    text = (Path(__file__).parents[2] / "docs" / "phases.md").read_text()
+    assert text.partition("\n## ")[0] == document(), "up to the chapter on how they are checked"
 
 
 def test_the_tables_cover_every_phase_and_cause() -> None:

@@ -16,7 +16,7 @@ from mechdesign.decision.policing import false_opening, wrong_outcome
 from mechdesign.decision.transcript import audit, verify_evidence
 from mechdesign.group.block import genesis, make_block
 from mechdesign.group.evidence import Equivocation, InvalidBlock, Signed, encode_evidence
-from mechdesign.group.messages import Broadcast, EvidenceFound
+from mechdesign.group.messages import Broadcast, EvidenceFound, Exclude
 from mechdesign.kernel.crypto import KeyedHash
 from mechdesign.kernel.errors import VerificationError
 from tests.decision.toys import Cluster, Plan, make_roster, nets
@@ -93,14 +93,10 @@ def test_without_forfeit_the_deposit_of_a_convict_returns() -> None:
     assert nets(agree(cluster).flows) == {"carol": -12, "SELLER": 12}
 
 
-def test_the_sanction_abort_ends_the_session_and_shares_the_deposit() -> None:
+def test_the_sanction_abort_moves_the_deposit_alone_once_reports_begin_to_show() -> None:
     cluster = Cluster(4, twist=opens_falsely(1)).run(deposit=Fraction(10), sanctions=("abort",))
-    aborted = cluster.aborted()
-    assert aborted.reason == "bob was convicted of false-opening"
-    assert nets(aborted.flows) == {"alice": 4, "bob": -10, "carol": 3, "dave": 3}
-    assert all(cluster.aborted(place) == aborted for place in range(4))
-    assert cluster.cores[2].status() == ()
-    assert cluster.cores[2].deadline is None
+    assert [event.sessions for event in proofs(cluster)] == [(agree(cluster).session,)]
+    assert nets(agree(cluster).flows) == {"alice": 4, "bob": -10, "carol": 3, "dave": 3 - 13, "SELLER": 13}
 
 
 def test_everyone_opening_falsely_is_convicted_and_leaves_nothing() -> None:
@@ -261,6 +257,28 @@ def test_arbitrary_bytes_are_no_evidence(data: bytes) -> None:
         verify_evidence(data, make_roster(4), KeyedHash())
 
 
+@pytest.mark.parametrize(("n", "liars"), [(4, (1, 2)), (7, (1, 2, 3)), (7, (1, 2, 3, 4))])
+def test_more_than_b_liars_that_agree_convict_nobody_honest_and_certify_nothing(n: int, liars: tuple[int, ...]) -> None:
+    cluster = Cluster(n)
+    for place in liars:
+        cluster.sessions[place].lie = b"what they agreed on"
+    cluster.run(deposit=Fraction(9), sanctions=("recompute", "forfeit", "exclude"))
+    cluster.wait(10_000)
+    assert cluster.convicted(0) == []
+    assert not any(isinstance(event, Decided) for event in cluster.sessions[0].events)
+    assert not any(isinstance(effect, Exclude) for effect in cluster.effects[0])
+
+
+def test_a_quorum_that_lies_does_not_make_an_honest_member_convict_itself() -> None:
+    cluster = Cluster(4)
+    for place in (1, 2, 3):
+        cluster.sessions[place].lie = b"what they agreed on"
+    cluster.run(deposit=Fraction(9), sanctions=("recompute", "forfeit", "exclude"))
+    assert cluster.convicted(0) == []
+    assert not cluster.decided(0).agrees, "it sees that a quorum signed what does not follow from the reports"
+    assert not any(isinstance(effect, Exclude) for effect in cluster.effects[0])
+
+
 # Evidence of the group layer
 
 
@@ -300,10 +318,20 @@ def test_a_conviction_does_not_remove_a_report() -> None:
 
 def test_group_evidence_aborts_where_the_session_says_so() -> None:
     cluster = with_sanctions(4, "abort")
-    cluster.evidence(1, invalid_block(cluster, 2))
+    cluster.order(1, Kind.EVIDENCE, EvidenceEntry(invalid_block(cluster, 2).data).encoded)
+    aborted = cluster.aborted()
+    assert aborted.reason == "carol was convicted of invalid-block"
+    assert nets(aborted.flows) == {"alice": 3, "bob": 3, "carol": -9, "dave": 3}
+    assert all(cluster.aborted(place) == aborted for place in range(4))
+    assert cluster.cores[2].status() == ()
+    assert cluster.cores[2].deadline is None
+
+
+def test_group_evidence_that_comes_when_reports_show_aborts_nothing() -> None:
+    cluster = with_sanctions(4, "abort")
+    cluster.evidence(1, invalid_block(cluster, 2))  # behind the seals, which wait to be ordered
     cluster.settle()
-    assert cluster.aborted().reason == "carol was convicted of invalid-block"
-    assert nets(cluster.aborted().flows) == {"alice": 3, "bob": 3, "carol": -9, "dave": 3}
+    assert nets(agree(cluster).flows) == {"alice": 3, "bob": 3, "carol": -9, "dave": 3 - 13, "SELLER": 13}
 
 
 def test_the_offence_of_a_member_that_does_not_play_aborts_nothing() -> None:

@@ -1,10 +1,22 @@
 """Suspicion: whom a member waited for, and how long, by its own clock."""
 
+from fractions import Fraction
+from typing import Any, cast
+
+import pytest
+
 from mechdesign.decision.entries import Kind
 from mechdesign.decision.messages import PhaseChanged, Waited
 from mechdesign.decision.suspicion import Delay, Suspicions
 from mechdesign.group.messages import Broadcast
 from mechdesign.kernel.crypto import MemberId
+from mechdesign.kernel.machine import SECOND
+from mechdesign.mechanisms.auction.second_price import SecondPrice
+from mechdesign.mechanisms.events import ProposeSession
+from mechdesign.player import truthful
+from mechdesign.stack import Stack
+from mechdesign.testing.stacks import StackCluster, phases
+from mechdesign.transport.messages import Send
 from tests.decision.test_rules import only
 from tests.decision.toys import Cluster
 
@@ -84,3 +96,64 @@ def test_a_member_that_never_speaks_is_unheard_and_not_convicted() -> None:
     (worst,) = [each for each in cluster.cores[0].suspicions() if each.unheard]
     assert (worst.member, worst.unheard) == (cluster.roster.ids[3], 1)
     assert cluster.convicted() == []
+
+
+class Withheld:
+    """A group layer that keeps everything of its member from the others, from its seal on and for a time."""
+
+    def __init__(self, group: Any, lasts: int) -> None:
+        self._group = group
+        self._lasts = lasts
+        self._until: int | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._group, name)
+
+    def submit(self, request: Any, now: int) -> list[Any]:
+        if isinstance(request, Broadcast) and request.kind == Kind.SEAL and self._until is None:
+            self._until = now + self._lasts
+        return self._left(self._group.submit(request, now), now)
+
+    def receive(self, incoming: Any, now: int) -> list[Any]:
+        return self._left(self._group.receive(incoming, now), now)
+
+    def tick(self, now: int) -> list[Any]:
+        return self._left(self._group.tick(now), now)
+
+    def _left(self, effects: Any, now: int) -> list[Any]:
+        quiet = self._until is not None and now < self._until
+        return [effect for effect in effects if not (quiet and isinstance(effect, Send))]
+
+
+@pytest.mark.parametrize(("lasts_ms", "unheard"), [(600, 0), (1_000_000, 2)])
+def test_a_member_that_withholds_its_blocks_is_waited_for_by_each_and_never_convicted(
+    lasts_ms: int, unheard: int
+) -> None:
+    """Who waited for whom, and how long, over all the layers: each honest member by its own clock, and no other one."""
+
+    def withholding(stack: Stack) -> Stack:
+        stack.group = cast(Any, Withheld(stack.group, lasts_ms * 1000))
+        return stack
+
+    values = [Fraction(10 + place) for place in range(4)]
+    cluster = StackCluster([truthful(value) for value in values], 3, cheaters={3: withholding})
+    cluster.start()
+    cluster.simulator.run(SECOND)
+    terms: dict[str, Any] = {
+        "seal": "threshold",
+        "deposit": Fraction(1),
+        "sanctions": ("recompute", "forfeit", "exclude"),
+    }
+    cluster.propose(0, ProposeSession(mechanism=SecondPrice(), **phases(1500), **terms))
+    assert cluster.run()
+    dave = cluster.roster.ids[3]
+    for place in cluster.honest:
+        told = cluster.stack(place).status().suspicions
+        waited = {each.member: each for each in told}
+        assert max(told, key=lambda each: each.longest_us).member == dave
+        # Sealing and attesting close without it by timers; opening needs t shares and waits for nobody else.
+        assert waited.pop(dave).unheard == unheard
+        assert all(each.longest_us < 300_000 and not each.unheard for each in waited.values())
+        longest = max(each.longest_us for each in told)
+        assert longest > min(lasts_ms, 1500) * 900
+    assert cluster.convicted == [{}] * 4

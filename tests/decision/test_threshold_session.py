@@ -1,6 +1,7 @@
 """Sessions under threshold sealing: what the members do together, and what a cheat can and cannot do to them."""
 
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -317,12 +318,23 @@ def test_garbage_inside_a_valid_dealing_convicts_when_it_is_opened():
     assert found.convicted == ((cluster.roster.ids[3], "sealed-garbage"),)
 
 
-def test_under_the_sanction_abort_garbage_ends_the_session_at_everybody():
+def test_under_the_sanction_abort_garbage_costs_the_deposit_and_ends_nothing_that_others_see():
     cluster = Cluster(4)
     cluster.twist = twisting(3, change_entry(Kind.SEAL, garbage_seal(cluster)))
     cluster.run(seal="threshold", deposit=6, sanctions=(Sanction.RECOMPUTE, Sanction.ABORT))
-    assert {cluster.aborted(place).reason for place in range(4)} == {"dave was convicted of sealed-garbage"}
-    assert nets(cluster.aborted(0).flows) == {"dave": -6, "alice": 2, "bob": 2, "carol": 2}
+    assert convictions(cluster) == [("dave", "sealed-garbage")]
+    assert all(nets(cluster.decided(place).flows) == nets(cluster.decided(0).flows) for place in range(4))
+    assert nets(cluster.decided(0).flows) == {"dave": -6, "alice": 2, "bob": 2, "carol": 2 - 12, "SELLER": 12}
+
+
+@pytest.mark.parametrize("place", [0, 3])
+def test_under_the_sanction_abort_a_false_share_is_no_way_out_of_what_was_seen(place):
+    cluster = Cluster(4, twist=twisting(place, change_entry(Kind.SHARE, false_share)))
+    cluster.propose(seal="threshold", deposit=6, sanctions=(Sanction.RECOMPUTE, Sanction.ABORT))
+    hold_back(cluster, place)
+    assert convictions(cluster) == [(cluster.roster.members[place].name, "false-share")]
+    assert len(reports(cluster)) == 4
+    assert all(cluster.decided(other).certificate == cluster.decided(0).certificate for other in range(4))
 
 
 def false_share(said):
@@ -454,25 +466,27 @@ def test_changing_one_sealed_value_changes_nothing_before_the_close_but_cipherte
     assert (said[0].session, said[0].step) == (said[1].session, said[1].step)
 
 
-def test_t_less_one_members_with_all_their_keys_cannot_open_a_report():
-    """Two of t = 3 pool their keys: every secret that they can make from their shares opens nothing."""
-    cluster = run(4)
-    made = committee(cluster)
-    for dealer in cluster.roster.ids:
+@pytest.mark.parametrize(("n", "t"), [(4, 2), (4, 3), (7, 3), (7, 5)])
+def test_t_less_one_members_with_all_their_keys_cannot_open_a_report(n, t):
+    """Fewer than t pool their keys, whoever they are: no secret that they can make from their shares opens anything."""
+    cluster = run(n, terms={"threshold": t})
+    made = committee(cluster, t)
+    for place, dealer in enumerate(cluster.roster.ids):
         said = entries(cluster, Kind.SEAL)[senders(cluster, Kind.SEAL).index(dealer)]
         dealing = parse_dealing(said.sealed, made, 16)
         assert isinstance(dealing, Dealing)
         there = context(cluster, dealer)
-        points = {place: cluster.keys[place - 1].decrypt(dealing.share(place)) for place in range(1, 5)}
-        if dealer == cluster.roster.ids[3]:  # control: three places do open it
-            assert (
-                decrypt(made, there, interpolate({k: points[k] for k in (1, 2, 3)}), dealing.ciphertext, 16) == b"\x0d"
-            )
-        for colluders in ((1,), (2,), (1, 2), (2, 4), (3, 4)):
-            guesses = [interpolate({k: points[k] for k in colluders}), *(points[k] for k in colluders)]
-            guesses += [dealing.commitments[k * 32 : k * 32 + 32] for k in range(4)]
-            guesses += [dealing.encrypted[k * 32 : k * 32 + 32] for k in range(4)]
-            assert all(decrypt(made, there, guess, dealing.ciphertext, 16) is GARBAGE for guess in guesses)
+        points = {at: cluster.keys[at - 1].decrypt(dealing.share(at)) for at in range(1, n + 1)}
+        shown = [part[k * 32 : k * 32 + 32] for part in (dealing.commitments, dealing.encrypted) for k in range(n)]
+        assert all(decrypt(made, there, guess, dealing.ciphertext, 16) is GARBAGE for guess in shown)
+        for size in range(1, t):
+            for colluders in combinations(range(1, n + 1), size):
+                guesses = [interpolate({k: points[k] for k in colluders}), *(points[k] for k in colluders)]
+                assert all(decrypt(made, there, guess, dealing.ciphertext, 16) is GARBAGE for guess in guesses)
+        # The control: any t of them do open it.
+        for enough in (range(1, t + 1), range(n - t + 1, n + 1)):
+            opened = decrypt(made, there, interpolate({k: points[k] for k in enough}), dealing.ciphertext, 16)
+            assert opened == bytes([10 + place])
 
 
 # Restart

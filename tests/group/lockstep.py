@@ -4,16 +4,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mechdesign.group.block import Block, parse_block
 from mechdesign.group.committer import CommitRule
 from mechdesign.group.core import GroupCore
 from mechdesign.group.messages import Append, Broadcast, Compact, Delivered, EvidenceFound, GroupEffect
+from mechdesign.group.packets import Blocks, decode_packet
 from mechdesign.group.roster import FaultModel, Member, Roster
+from mechdesign.group.status import GroupStatus
 from mechdesign.kernel.config import GroupConfig
 from mechdesign.kernel.crypto import KeyedHash, MemberId
 from mechdesign.transport.messages import LinkDown, LinkUp, Packet, Send
 
 MILLISECOND = 1_000
 SECOND = 1_000_000
+SCHEME = KeyedHash()
 CONFIG = GroupConfig(round_timeout_s=0.2, pull_retry_s=0.05, tips_min_s=0.1, tips_max_s=1.6)
 
 
@@ -200,3 +204,31 @@ class Lockstep:
         most = max(entries, key=len)
         for entry in entries:
             assert entry == most[: len(entry)]
+
+
+def status(net: Lockstep, place: int) -> GroupStatus:
+    """Where a member stands."""
+    return net.hosts[place].core.status()
+
+
+def rounds(net: Lockstep) -> list[int]:
+    """The newest round of each member that is up."""
+    return [status(net, place).round for place in net.live]
+
+
+def said(net: Lockstep) -> list[list[bytes]]:
+    """What each member that is up was told, in its order."""
+    return [net.hosts[place].said for place in net.live]
+
+
+def read(wire: bytes, roster: Roster) -> Block:
+    """The block in bytes that are one."""
+    block = parse_block(wire, roster)
+    assert block is not None
+    return block
+
+
+def blocks_in(net: Lockstep, data: bytes) -> list[Block]:
+    """The blocks in a packet, if it has any."""
+    packet = decode_packet(net.roster, data)
+    return [read(wire, net.roster) for wire in packet.blocks] if isinstance(packet, Blocks) else []

@@ -21,12 +21,19 @@ from mechdesign.group.packets import (
     encode_packet,
 )
 from mechdesign.group.roster import FaultModel
-from mechdesign.kernel.crypto import KeyedHash
 from mechdesign.kernel.errors import JournalError
 from mechdesign.transport.messages import LinkUp, Packet
-from tests.group.lockstep import CONFIG, MILLISECOND, SECOND, Lockstep, make_roster, member, signer
-
-SCHEME = KeyedHash()
+from tests.group.lockstep import (
+    CONFIG,
+    MILLISECOND,
+    SCHEME,
+    SECOND,
+    Lockstep,
+    make_roster,
+    member,
+    signer,
+    status,
+)
 
 
 def chat(net, messages, tag=b"", gap=3):
@@ -36,10 +43,6 @@ def chat(net, messages, tag=b"", gap=3):
         net.say(speakers[at % len(speakers)], b"%b%d" % (tag, at))
         net.run(gap * MILLISECOND)
     net.run(SECOND)
-
-
-def status(net, place):
-    return net.hosts[place].core.status()
 
 
 def kept_rounds(net, place):
@@ -366,7 +369,7 @@ def test_a_snapshot_that_a_quorum_did_not_sign_or_that_nobody_asked_for_changes_
     assert dict(core.status().dropped)["unasked"] == 1
     floor = net.hosts[0].core.status().floor
     core.receive(Packet(member(0), encode_packet(net.roster, Tips((99,) * 4, 0b1111, False, floor))), net.now)
-    core._sync._owed[0] = len(packets)
+    core._sync.catchup._owed[0] = len(packets)
     for packet in packets.values():
         core.receive(Packet(member(0), encode_packet(net.roster, packet)), net.now)
     assert dict(core.status().dropped)["garbage"] == len(packets)
@@ -483,7 +486,7 @@ def test_a_checkpoint_needs_a_quorum_of_different_members():
         assert vouch.named == state_digest(encoded, roster)
         signatures += vouch.signatures
         assert certifier.certified() is None
-        certifiers[0].heard(vouch)
+        certifiers[0].heard(vouch, 0)
         assert (certifiers[0].newest is None) or place >= 2
     found = certifiers[0].certified()
     assert found is not None

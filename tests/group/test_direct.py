@@ -1,12 +1,15 @@
 """Letters between members: in order, once, whatever the network and the neighbours do."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mechdesign.group.multicast.direct import LETTERS_MAX, DirectMulticast
+from mechdesign.group.multicast.direct import LETTERS_MAX, Direct, DirectMulticast
 from mechdesign.group.multicast.envelope import seal_envelope
 from mechdesign.group.multicast.letters import Letter, Receipt, is_post, parse_post, sign_post
+from mechdesign.group.multicast.outgoing import left_behind
 from mechdesign.group.packets import Pull, encode_packet
 from mechdesign.kernel.config import GroupConfig
 from mechdesign.kernel.crypto import KeyedHash, MemberId
@@ -113,6 +116,39 @@ def test_a_sender_that_comes_back_repeats_the_same_letter_and_goes_on_counting()
     mail.write(0, b"three", [1], b"third")
     mail.run(60)
     assert mail.taken[1] == [(0, 0, b"first"), (0, 1, b"second"), (0, 2, b"third")]
+
+
+def test_a_receipt_that_was_taken_is_not_asked_for_again_after_a_restart() -> None:
+    mail = Mail(3, MESH[:3], 18)
+    mail.crash(2)
+    mail.write(0, b"one", [1, 2], b"hello")
+    mail.run(1)
+    assert mail.acknowledged[0] == [(b"one", 1)]
+    mail.crash(0)
+    mail.start(0)
+    assert (first := mail.machines[0]) is not None
+    assert [direct.to for direct in first.outstanding] == [(mail.roster.ids[2],)]
+    mail.start(2)
+    mail.run(10)
+    assert mail.acknowledged[0] == [(b"one", 1), (b"one", 2)]
+    assert mail.taken[1:] == [[(0, 0, b"hello")]] * 2
+
+
+def test_a_letter_that_an_epoch_left_behind_is_read_where_its_recipients_have_other_places() -> None:
+    mail = Mail(4, LINE, 19)
+    mail.crash(2)
+    mail.write(1, b"one", [0, 2, 3], b"hello")
+    mail.write(1, b"two", [0], b"taken")
+    mail.run(1)
+    records = [(table, key, data) for (table, key), data in mail.disks[1].items()]
+    ids = mail.roster.ids
+    # The relay to the last member is down, too.
+    assert left_behind(records, replace(mail.roster, epoch=1, members=mail.roster.members[::-1])) == [
+        Direct(b"one", (ids[2], ids[3]), b"hello")
+    ]
+    assert left_behind(records, mail.roster) == []
+    with pytest.raises(JournalError, match="damaged"):
+        left_behind([("direct", b"\0\0\0\0letter/one", b"\x90")], replace(mail.roster, epoch=1))
 
 
 def test_a_relay_reads_nothing_and_changes_nothing() -> None:

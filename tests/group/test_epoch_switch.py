@@ -4,17 +4,21 @@ from random import Random
 
 import pytest
 
-from mechdesign.group.channel import channel_of, frame
+from mechdesign.group.channel import channel_of, frame, unframe
 from mechdesign.group.group import Group
 from mechdesign.group.layer import GroupLayer
 from mechdesign.group.messages import Append, Broadcast, Compact, EvidenceFound, Leave, ViewChanged
-from mechdesign.group.multicast.multicast import Means
+from mechdesign.group.multicast.direct import Acknowledged, Direct, DirectDelivered
+from mechdesign.group.multicast.multicast import Means, is_beside
 from mechdesign.group.multicast.private import Private, PrivateDelivered
-from mechdesign.group.views.packets import Signatures, encode_epoch_packet
+from mechdesign.group.topology import Located
+from mechdesign.group.views.packets import Signatures, encode_epoch_packet, is_epoch_packet
+from mechdesign.group.views.said import KEYS_KEPT, Said
 from mechdesign.group.views.statement import Statement
 from mechdesign.kernel.crypto import KeyedHash
-from mechdesign.kernel.errors import LocalProtocolError
+from mechdesign.kernel.errors import CongestionError, LocalProtocolError
 from mechdesign.kernel.exchange import PlainExchange
+from mechdesign.kernel.machine import SECOND
 from mechdesign.kernel.wire import digest
 from mechdesign.testing.cluster import BRISK
 from mechdesign.testing.view_cluster import ViewCluster
@@ -90,7 +94,7 @@ def test_a_crash_right_after_the_switch_loses_nothing_that_is_carried_over():
 
 
 def test_a_proof_that_was_found_too_late_for_one_epoch_is_handed_up_again_in_the_next():
-    cluster = ViewCluster(4, 5, 1, liars={2: "withhold"})
+    cluster = ViewCluster(4, 5, 1, liars={2: "unsigned"})
     for place in range(4):
         cluster.start(place)
     cluster.run(1)
@@ -112,27 +116,67 @@ def test_a_proof_that_was_found_too_late_for_one_epoch_is_handed_up_again_in_the
     assert later == [(0, told[0])], "who has gone is nobody's concern any more"
 
 
+def test_the_keys_of_earlier_epochs_are_bounded_and_the_newest_are_kept(monkeypatch):
+    monkeypatch.setattr("mechdesign.group.views.said.KEYS_KEPT", 3)
+    cluster = ViewCluster(3, 4, 1)
+    for place in range(3):
+        cluster.start(place)
+    cluster.run(1)
+    for number in range(4):
+        for word in (b"a%d" % number, b"b%d" % number):
+            cluster.say(0, word)
+        cluster.run(1)
+        cluster.want(*(([3], []) if number % 2 == 0 else ([], [3])))
+        cluster.assert_settled()
+    process = cluster.simulator.processes[0]
+    assert [record.key for record in process.disk.records() if record.table == "said"] == [b"b2", b"a3", b"b3"]
+    cluster.simulator.crash(0)
+    cluster.said[0] = []
+    cluster.start(0)
+    for word, pending in ((b"b2", 0), (b"a3", 0), (b"b3", 0), (b"a2", 1)):
+        cluster.machine(0).submit(Broadcast(word, 0, word), cluster.simulator.now)
+        assert cluster.machine(0).status().pending == pending
+
+
+def test_of_more_keys_than_are_kept_those_of_one_epoch_are_not_even_written():
+    said, disk = Said(), {}
+    for epoch in range(3):
+        written, gone = said.add(b"%d/%d" % (epoch, number) for number in range(KEYS_KEPT // 2 * (epoch + 1)))
+        assert len(written) <= KEYS_KEPT
+        disk.update({(record.table, record.key): record.data for record in written})
+        for name in gone:
+            del disk[name]
+        assert len(disk) <= KEYS_KEPT
+    again = Said()
+    again.restore(records_of(disk))
+    assert list(again) == list(said) == [key for _, key in disk]
+    assert len(disk) == KEYS_KEPT
+
+
 class Three:
     """Three layers and the wires between them; the first member leaves, and the second crashes if it is to."""
 
-    def __init__(self):
-        self.roster = make_roster(3)
+    def __init__(self, config=BRISK, apart=()):
+        self.roster, self.config, self.apart, self.located = make_roster(3), config, apart, []
         self.layers = [self.layer(place) for place in range(3)]
         self.disks: list[dict[tuple[str, bytes], bytes]] = [{} for _ in self.layers]
         self.wire, self.told, self.now, self.crash = [], [], 0, None
+        self.letters, self.receipts = [], []
+        self.lost: tuple[bytes, ...] = ()
+        self.stalled = None
         for place, layer in enumerate(self.layers):
             self.perform(place, layer.restore((), 0))
         for place in range(3):
             self.link(place)
 
     def layer(self, place):
-        group = Group(self.roster, signer(place), KeyedHash(), BRISK, carry_over=True)
+        group = Group(self.roster, signer(place), KeyedHash(), self.config, carry_over=True)
         means = Means(PlainExchange(), PlainExchange.Holder(member(place)), Random(place).randbytes)
-        return GroupLayer(group, signer(place), KeyedHash(), BRISK, means)
+        return GroupLayer(group, signer(place), KeyedHash(), self.config, means, address=f"tcp://192.0.2.{place}:1")
 
     def link(self, place):
         for other in range(3):
-            if other != place:
+            if other != place and {place, other} != set(self.apart):
                 self.perform(place, self.layers[place].receive(LinkUp(member(other)), self.now))
 
     def perform(self, place, effects):
@@ -144,7 +188,16 @@ class Three:
             return
         for effect in effects:
             if isinstance(effect, Send):
-                self.wire.append((place, effect.peer[0] - 1, effect.data))
+                target, (channel, packet) = effect.peer[0] - 1, unframe(effect.data)
+                stalled = self.stalled == (place, target) and is_epoch_packet(packet)
+                if not stalled and not (channel in self.lost and is_beside(packet)):
+                    self.wire.append((place, target, effect.data))
+            elif isinstance(effect, DirectDelivered):
+                self.letters.append((place, self.layers[place].roster.epoch, effect.sender, effect.data))
+            elif isinstance(effect, Located):
+                self.located.append((place, effect.member, effect.address))
+            elif isinstance(effect, Acknowledged):
+                self.receipts.append((place, effect.key, effect.member))
             elif isinstance(effect, PrivateDelivered):
                 self.told.append((place, self.layers[place].roster.epoch, effect.to, effect.data))
 
@@ -180,3 +233,74 @@ def test_a_private_message_that_an_epoch_did_not_order_is_sealed_again_in_the_ne
     assert not [key for table, key in three.disks[1] if table == "whisper"]
     three.perform(1, three.layers[1].submit(Private(b"key", (member(2),), b"a secret"), three.now))
     assert three.layers[1].status().pending == 0, "its key was used"
+
+
+@pytest.mark.parametrize(
+    "crash", [None, b"epoch", b"\0\0\0\1letter/key"], ids=["", "after the switch", "after the letters' own"]
+)
+def test_a_letter_that_waits_for_its_receipt_as_an_epoch_ends_is_sent_again_in_the_next(crash):
+    three = Three()
+    three.lost = (channel_of(three.roster),)
+    three.perform(0, three.layers[0].submit(Leave(), 0))
+    three.run(lambda: closed(three.layers[1]))
+    letter = Direct(b"key", (member(0), member(2)), b"a letter")
+    three.perform(1, three.layers[1].submit(letter, three.now))
+    three.crash = crash
+    three.run(lambda: three.receipts)
+    assert three.crash is None
+    assert three.letters == [(2, 1, member(1), b"a letter")]
+    assert three.receipts == [(1, b"key", member(2))]
+    assert [key for table, key in three.disks[1] if table == "direct"] == [b"\0\0\0\1counts"]
+
+
+def test_whoever_left_keeps_no_letter():
+    three = Three()
+    three.lost = (channel_of(three.roster),)
+    three.perform(0, three.layers[0].submit(Direct(b"key", (member(2),), b"a letter"), 0))
+    three.perform(0, three.layers[0].submit(Leave(), 0))
+    three.run(lambda: all(layer.roster.epoch == 1 for layer in three.layers))
+    assert not [key for table, key in three.disks[0] if table == "direct"]
+
+
+def test_everybody_knows_who_is_linked_to_whom_soon_after_the_last_one_began_the_epoch():
+    three = Three()
+    # One lacks a signature, so it hears the first words of the new epoch while it is in the old one.
+    three.stalled = (0, 2)
+    three.perform(0, three.layers[0].submit(Leave(), 0))
+    three.run(lambda: three.layers[1].roster.epoch == 1)
+    assert three.layers[2].roster.epoch == 0
+    three.run(lambda: three.layers[2].roster.epoch == 1)
+    begun = three.now
+    three.run(lambda: all(layer.status().reached == layer.roster.ids for layer in three.layers[1:]))
+    assert three.now - begun < 2 * SECOND
+
+
+def test_where_a_member_listens_is_told_to_those_that_have_no_link_with_it_in_each_epoch():
+    three = Three(apart=(1, 2))
+    expected = [(1, member(2), "tcp://192.0.2.2:1"), (2, member(1), "tcp://192.0.2.1:1")]
+    three.run(lambda: len(three.located) == 2)
+    assert sorted(three.located) == expected
+    three.perform(0, three.layers[0].submit(invite(three.roster, 3).join, three.now))
+    later = three.now + 5 * SECOND
+    three.run(lambda: three.now > later and all(layer.roster.epoch == 1 for layer in three.layers))
+    assert sorted(three.located) == sorted(2 * expected)
+
+
+def test_what_waits_as_an_epoch_ends_fits_the_bound_again_in_the_next():
+    three = Three(BRISK.model_copy(update={"pending_bytes_max": 20_000}))
+    three.perform(0, three.layers[0].submit(Leave(), 0))
+    three.run(lambda: closed(three.layers[1]))
+    full = 0
+    for number in range(1000):
+        key = b"%d" % number
+        request = Private(key, (member(0), member(2)), key) if number % 3 else Broadcast(key, 0, key)
+        try:
+            three.perform(1, three.layers[1].submit(request, three.now))
+        except CongestionError:
+            full += 1
+    assert full > 100
+    pending = three.layers[1].status().pending
+    assert pending > 100
+    three.run(lambda: three.layers[1].roster.epoch == 1)
+    assert three.layers[1].status().pending == pending
+    three.run(lambda: not three.layers[1].status().pending)

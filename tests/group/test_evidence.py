@@ -8,12 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mechdesign.group.block import Block, Reference, genesis, inclusions, make_block
+from mechdesign.group.checkpoint import sign_checkpoint, state_digest
 from mechdesign.group.evidence import (
     ConflictingSubmissions,
     Equivocation,
     Evidence,
     InvalidBlock,
     Signed,
+    TwoCheckpoints,
     convict,
     decode_evidence,
     encode_evidence,
@@ -44,6 +46,15 @@ def conflict(one: Block, other: Block) -> ConflictingSubmissions:
     return ConflictingSubmissions(sent[0], inclusions(one)[0], sent[1], inclusions(other)[0])
 
 
+def checkpoints(one: bytes, other: bytes, index: int = 9, other_index: int = 9, place: int = 1) -> TwoCheckpoints:
+    """Two checkpoints that a member signed, as if both were of the index of the first."""
+    named = [state_digest(state, ROSTER) for state in (one, other)]
+    first, second = zip(named, (index, other_index), strict=True)
+    return TwoCheckpoints(
+        member(1), index, *((name, sign_checkpoint(at, name, ROSTER, signer(place))) for name, at in (first, second))
+    )
+
+
 def proofs() -> dict[str, bytes]:
     few = make_block(ROSTER, signer(1), 3, [genesis(ROSTER, 1)])
     return {
@@ -51,6 +62,7 @@ def proofs() -> dict[str, bytes]:
         "one predecessor": encode_evidence(Equivocation(signed(block(b"a")), signed(block(b"b", 3)))),
         "invalid": encode_evidence(InvalidBlock(signed(few))),
         "conflict": encode_evidence(conflict(block(b"a"), block(b"b", 3))),
+        "checkpoints": encode_evidence(checkpoints(b"a", b"b")),
     }
 
 
@@ -91,6 +103,9 @@ def test_what_honest_members_do_convicts_nobody() -> None:
         Equivocation(signed(first), signed(block(b"b", place=2))),
         InvalidBlock(signed(first)),
         conflict(first, block(b"b", 3, place=2)),
+        checkpoints(b"a", b"a"),
+        checkpoints(b"a", b"b", 9, 10),
+        checkpoints(b"a", b"b", place=2),
     ]
     copy = conflict(first, block(b"b", 3))
     nothing.append(replace(copy, other=copy.one, other_inclusion=copy.one_inclusion))

@@ -2,45 +2,27 @@
 
 import pytest
 
-from mechdesign.group.block import Block, Reference, genesis, make_block, parse_block
-from mechdesign.group.block_manager import BlockManager
+from mechdesign.group.block import Reference, genesis, make_block
 from mechdesign.group.certifier import Certifier
 from mechdesign.group.checkpoint import Certified
-from mechdesign.group.committer import Commit, Committer
 from mechdesign.group.core import GroupCore
-from mechdesign.group.dag import Dag
-from mechdesign.group.linearizer import Linearizer
-from mechdesign.group.messages import Delivered
 from mechdesign.group.pacing import Pacing
-from mechdesign.group.packets import Blocks, Pull, Vouch, decode_packet, encode_blocks
+from mechdesign.group.packets import Pull, Vouch, decode_packet, encode_blocks
 from mechdesign.group.proposer import Proposer
-from mechdesign.kernel.crypto import KeyedHash
 from mechdesign.testing.cluster import Cluster
 from mechdesign.transport.messages import LinkUp
-from tests.group.lockstep import MILLISECOND, SECOND, Lockstep, member, signer
+from tests.group.lockstep import (
+    MILLISECOND,
+    SECOND,
+    Lockstep,
+    blocks_in,
+    member,
+    read,
+    said,
+    signer,
+    status,
+)
 from tests.simulation.stagings import split_votes
-
-SCHEME = KeyedHash()
-
-
-def read(wire, roster):
-    block = parse_block(wire, roster)
-    assert block is not None
-    return block
-
-
-def blocks_in(net, data):
-    packet = decode_packet(net.roster, data)
-    return [read(wire, net.roster) for wire in packet.blocks] if isinstance(packet, Blocks) else []
-
-
-def status(net, place):
-    return net.hosts[place].core.status()
-
-
-def said(net):
-    return [net.hosts[place].said for place in net.live]
-
 
 # ------------------------------------------------------------------------------- an equivocator and the order of slots
 
@@ -362,208 +344,3 @@ def test_it_would_bother_the_whole_ring_if_blocks_were_handed_on_before_they_are
 
     monkeypatch.setattr(GroupCore, "_block", eager)
     assert min(induce_pulls()[:6]) > 10
-
-
-# ------------------------------------------------------------------------------------------ schedules of earlier drafts
-
-
-def uneven():
-    """All is said; a liar makes a block more than anybody needs, shows it to one of three, and falls silent."""
-    net = Lockstep(4, silent=[3])
-    for number in range(2):
-        net.say(number, b"%d" % number)
-        net.run()
-    parents = [genesis(net.roster, 3), *newest_round(net)]
-    lone = make_block(net.roster, signer(3), parents[1].round + 1, parents)
-    net.give(3, 0, encode_blocks(net.roster, [lone.wire]))
-    net.run()
-    return net, lone.round
-
-
-def newest_round(net, but=3):
-    """References to the blocks of the newest round that has one of each honest member."""
-    found: dict[int, list[Reference]] = {}
-    for table, _, data in net.hosts[0].disk:
-        block = read(data, net.roster) if table == "block" else None
-        if block is not None and block.author != but:
-            found.setdefault(block.round, []).append(block.ref)
-    newest = max(round_ for round_, refs in found.items() if len(refs) == len(net.live))
-    return sorted(found[newest], key=lambda ref: ref.author)
-
-
-def test_rounds_left_uneven_by_a_silent_liar_are_filled_at_four():
-    net, highest = uneven()
-    assert [status(net, place).round for place in net.live] == [highest] * 3
-    net.say(2, b"2")
-    net.run()
-    assert said(net) == [[b"0", b"1", b"2"]] * 3
-
-
-def test_they_stay_uneven_where_only_payloads_are_a_reason_for_a_block(monkeypatch):
-    speaking = lambda self, round_: [author for author, count in enumerate(self._speakers) if count]  # noqa: E731
-    monkeypatch.setattr(Proposer, "causes", speaking)
-    net, highest = uneven()
-    assert [status(net, place).round for place in net.live] == [highest - 1] * 3
-
-
-def newcomer(net, once):
-    """The log of somebody who gets all blocks and then decides; the collection round may be taken once for all."""
-    dag = Dag(net.roster)
-    committer, linearizer = Committer(net.roster, dag), Linearizer(net.roster, dag)
-    for wire in net.hosts[0].accepted:
-        block = read(wire, net.roster)
-        dag.add(block)
-        committer.add(block)
-    leaders = [verdict.leader for _, verdict in committer.decide() if isinstance(verdict, Commit)]
-    if once:
-        dag.collection = leaders[-1].round - net.roster.depth
-    ordered = [block for leader in leaders for block in linearizer.linearise(leader)]
-    entries = [entry for block in ordered for entry in linearizer.deliver(block)]
-    return [entry.submission.data for entry in entries if isinstance(entry, Delivered)]
-
-
-def long_talk():
-    """Members of depth 4 talk; what the fourth says reaches the others late, just above the collection round."""
-    net = Lockstep(4, depth=4)
-
-    def late(source, target, data):
-        if source == 3:
-            net.wire.append((net.now + 7 * MILLISECOND, source, target, data))
-        return source == 3
-
-    net.lose = late
-    for at in range(60):
-        net.say(at % 4, b"%d" % at)
-        net.run(2 * MILLISECOND)
-    net.run()
-    return net
-
-
-def test_the_collection_round_is_taken_for_each_leader_in_turn_and_not_once_for_a_batch():
-    net = long_talk()
-    log = net.hosts[0].said
-    assert len(log) == 60
-    assert newcomer(net, once=False) == log
-    assert newcomer(net, once=True) != log
-
-
-def edge():
-    """A liar's block names a wrong reference just below the collection round of all but one, which restarts behind."""
-    net = Lockstep(4, silent=[3], depth=4)
-    for at in range(12):
-        net.say(at % 3, b"%d" % at)
-        net.run(3 * MILLISECOND)
-    net.run()
-    below = status(net, 0).collection_round - 1
-    quorum = newest_round(net)
-    round_ = quorum[0].round + 1
-    weak = [Reference(below, 0, bytes(32))] if round_ - below <= net.roster.depth else []
-    first = Reference(below, 3, bytes([1]) * 32)
-    block = make_block(net.roster, signer(3), round_, [first, *quorum], weak)
-    net.crash(2)
-    half = len(net.hosts[2].disk) // 2
-    kept = []
-    for at, (table, key, data) in enumerate(net.hosts[2].disk):
-        parsed = parse_block(data, net.roster) if table == "block" else None
-        # What it signed and submitted itself is always durable.
-        if at < half or parsed is None or parsed.author == 2:
-            kept.append((table, key, data))
-    net.hosts[2].disk = kept
-    for place in (0, 1):
-        net.give(3, place, encode_blocks(net.roster, [block.wire]))
-    net.say(0, b"on it")
-    net.run(50 * MILLISECOND)
-    above = [wire for wire in net.hosts[0].accepted if read(wire, net.roster).round >= round_]
-    net.restart(2)
-    for wire in above:
-        net.give(0, 2, encode_blocks(net.roster, [wire]))
-    for at in range(5):
-        net.say(at % 2, b"after %d" % at)
-        net.run(20 * MILLISECOND)
-    net.run(5 * SECOND)
-    net.assert_agreement()
-    return net
-
-
-def test_an_unacceptable_block_just_below_one_collection_round_makes_nobody_convict_the_honest():
-    net = edge()
-    assert [net.hosts[place].evidence for place in net.live] == [[], [], []]
-    assert [len(log) for log in said(net)] == [18] * 3
-
-
-def test_they_would_convict_each_other_if_what_rests_on_it_was_invalid(monkeypatch):
-    right = GroupCore._block
-
-    def strict(self, place, peer, wire, now):
-        right(self, place, peer, wire, now)
-        block = read(wire, self._roster)
-        waiting = [block] if block.digest in self._manager else []
-        while waiting:
-            parked = waiting.pop()
-            for link in parked.links:
-                if link.digest in self._manager:
-                    waiting.append(self._manager.get(link.digest))
-                elif link.round >= self._dag.collection and link.digest[1:] == link.digest[:-1]:
-                    # Nobody made a block of such a digest.
-                    self._up.extend(self._watch.invalid(block))
-
-    monkeypatch.setattr(GroupCore, "_block", strict)
-    net = edge()
-    accused = {net.roster.place(found.member) for place in net.live for found in net.hosts[place].evidence}
-    assert accused & {0, 1, 2}
-
-
-def old_predecessor():
-    """One of seven makes a block that nobody gets unless it asks, sleeps for ten rounds, and goes on from it."""
-    net = Lockstep(7, silent=[6])
-    net.run()
-    asked: set[int] = set()
-    alone: list[Block] = []
-
-    def hidden(source, target, data):
-        packet = decode_packet(net.roster, data)
-        if source == 5 and not alone and isinstance(packet, Blocks):
-            alone.extend(blocks_in(net, data))
-        if alone and isinstance(packet, Pull) and target == 5 and alone[0].digest in packet.digests:
-            asked.add(source)
-        return bool(alone) and alone[0].wire in data and target not in asked
-
-    net.lose = hidden
-    net.say(5, b"alone")
-    net.run(MILLISECOND // 2)
-    net.crash(5)
-    for number in range(20):
-        net.say(number % 5, b"%d" % number)
-        net.run(3 * MILLISECOND)
-    net.run()
-    assert status(net, 0).round > alone[0].round + 10
-    net.restart(5)
-    net.run(50 * MILLISECOND)
-    net.say(5, b"awake")
-    net.run(5 * SECOND)
-    return net
-
-
-def test_an_own_predecessor_is_fetched_however_old_it_is():
-    net = old_predecessor()
-    net.assert_agreement()
-    logs = said(net)
-    assert logs == [logs[0]] * 6
-    assert {b"alone", b"awake"} <= set(logs[0])
-
-
-def test_logs_would_fork_if_an_old_one_was_taken_for_held(monkeypatch):
-    right = Dag.holds
-    offer = BlockManager.offer
-
-    def lax(self, block, source):
-        own = block.header.parents[0]
-        monkeypatch.setattr(
-            Dag, "holds", lambda dag, link: (link == own and own.round < block.round - 4) or right(dag, link)
-        )
-        yield from offer(self, block, source)
-
-    monkeypatch.setattr(BlockManager, "offer", lax)
-    net = old_predecessor()
-    with pytest.raises(AssertionError):
-        net.assert_agreement()

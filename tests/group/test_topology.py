@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mechdesign.group.roster import FaultModel, Member, Roster
 from mechdesign.group.topology import LINKS_KIND, Topology, cut_vertices
 from mechdesign.kernel.crypto import KeyedHash, MemberId
+from mechdesign.kernel.errors import LocalProtocolError
 from mechdesign.kernel.wire import digest, encode
 from mechdesign.transport.messages import Send
 
@@ -175,6 +176,38 @@ def test_news_that_come_too_fast_are_passed_over_until_they_slow_down() -> None:
         net.now += 10_000
         heard += bool(net.members[1].receive(0, encode((LINKS_KIND, body, signature)), net.now))
     assert 1 <= heard <= 5
+
+
+def test_everybody_learns_where_the_others_listen_and_the_first_that_one_says_counts() -> None:
+    net = _Net(4, [])
+    for place in (0, 1, 3):
+        signer = KeyedHash.Signer(net.roster.ids[place])
+        net.members[place] = Topology(net.roster, signer, KeyedHash(), f"tcp://192.0.2.{place}:1")
+    for one, other in ((0, 1), (1, 2), (2, 3)):
+        net.link(one, other)
+    net.run()
+    told = [{(each.member, each.address) for each in member.located()} for member in net.members]
+    where = {place: (net.roster.ids[place], f"tcp://192.0.2.{place}:1") for place in (0, 1, 3)}
+    assert told == [{where[other] for other in where if other != place} for place in range(4)]
+    assert [member.located() for member in net.members] == [[]] * 4
+    net.members[0] = Topology(net.roster, KeyedHash.Signer(net.roster.ids[0]), KeyedHash(), "tcp://198.51.100.7:1")
+    net.link(0, 1)
+    net.run()
+    assert net.members[3].map()[0] == (1,)
+    assert [member.located() for member in net.members[1:]] == [[]] * 3
+
+
+@pytest.mark.parametrize("rest", [("",), ("a" * 301,), (b"tcp://192.0.2.1:1",), ("tcp://192.0.2.1:1", 0), (7,)])
+def test_a_statement_with_an_address_that_is_none_is_dropped(rest: tuple[str | bytes | int, ...]) -> None:
+    net = _Net(2, [(0, 1)])
+    for what, news in ((rest, False), (("tcp://192.0.2.1:1",), True)):
+        body = encode((net.roster.digest[:8], 1, 50, (0,), *what))
+        signature = KeyedHash.Signer(net.roster.ids[1]).sign(digest("mechdesign/links/1", net.roster.digest, body))
+        net.now += 1_000_000
+        net.members[0].receive(1, encode((LINKS_KIND, body, signature)), net.now)
+        assert bool(net.members[0].located()) == news
+    with pytest.raises(LocalProtocolError, match="at most 300"):
+        Topology(net.roster, KeyedHash.Signer(net.roster.ids[0]), KeyedHash(), "a" * 301)
 
 
 @given(st.binary(max_size=200))

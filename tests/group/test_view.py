@@ -8,6 +8,7 @@ from mechdesign.group.messages import (
     Change,
     Delivered,
     Exclude,
+    Expel,
     Inclusion,
     Join,
     Leave,
@@ -20,6 +21,7 @@ from mechdesign.group.views.invitation import Invitation, sign_join
 from mechdesign.group.views.statement import carried_digest
 from mechdesign.group.views.view import View, ViewKind, broadcast_of, is_reserved, is_view_key
 from mechdesign.kernel.crypto import KeyedHash, MemberId
+from mechdesign.kernel.wire import encode
 from tests.group.epochs import invite, line
 from tests.group.lockstep import make_roster, member, signer
 
@@ -181,14 +183,68 @@ def test_whoever_asks_for_void_changes_again_and_again_is_not_listened_to_any_mo
     assert tale.names == ["m0", "m1", "m2"]
 
 
+def test_whoever_asked_in_vain_can_still_leave_and_accuse():
+    tale = Tale()
+    for _ in range(20):
+        tale.tell(0, Exclude(b"innocent"))
+    tale.tell(0, Expel(member(2), bytes(32)))
+    tale.tell(1, Expel(member(2), bytes(32)))
+    assert tale.names == ["m0", "m1", "m3"]
+    tale.tell(0, Leave())
+    assert tale.names == ["m1", "m3"]
+
+
+def test_leaving_in_vain_takes_no_voice_away():
+    tale = Tale()
+    for _ in range(20):
+        tale.tell(0, Leave())
+        tale.tell(1, Expel(member(1), b"no digest"))
+    tale.tell(0, Exclude(b"guilty" + member(3)))
+    tale.tell(1, Exclude(b"guilty" + member(2)))
+    assert tale.names == ["m1"]
+
+
 def test_requests_have_keys_of_their_own_and_kinds_that_nobody_else_uses():
     requests: list[Change | Ready] = [Leave(), Ready(b""), Exclude(b"a"), Exclude(b"b"), invite(FOUR, 4).join]
+    requests += [Expel(member(1), bytes(32)), Expel(member(2), bytes(32))]
     made = [broadcast_of(request) for request in requests]
     assert len({each.key for each in made}) == len(made)
     assert all(is_reserved(each.kind) and is_view_key(each.key) for each in made)
     assert broadcast_of(Ready(b"x")).key == broadcast_of(Ready(b"y")).key
     assert not is_reserved(240)
     assert not is_view_key(b"a word")
+
+
+def test_members_that_hold_a_proof_too_long_to_be_ordered_exclude_by_naming_it_and_b_of_them_are_not_enough():
+    tale = Tale(seven := make_roster(7))
+    for sender, proof in ((0, b"a"), (0, b"a"), (0, b"b"), (1, b"c")):
+        assert tale.tell(sender, Expel(member(6), proof * 32)) is None
+    assert (tale.view.since, tale.view.members) == (None, seven.members)
+    assert tale.tell(2, Expel(member(6), b"a" * 32)) == ViewChanging(4)
+    assert [each.name for each in tale.view.gone] == ["m6"]
+    assert tale.tell(3, Expel(member(6), b"a" * 32)) is None
+    assert tale.names == [f"m{place}" for place in range(6)]
+
+
+def test_what_names_no_member_or_no_proof_excludes_nobody_however_many_say_it():
+    tale = Tale()
+    for data in (b"", b"nonsense", encode((member(9), bytes(32))), encode((member(3), bytes(31))), encode(member(3))):
+        for sender in range(4):
+            assert tale.raw(sender, ViewKind.EXPEL, data) is None
+    assert tale.view.since is None
+    for sender in range(20):
+        tale.tell(sender % 2, Leave() if sender > 18 else Expel(member(3), bytes(32)))
+    assert tale.names == ["m0", "m2"], "saying it again and again is no void change"
+
+
+def test_in_a_unanimous_group_all_have_to_say_it_and_the_last_member_cannot_go():
+    tale = Tale(make_roster(3))
+    for sender in (0, 1):
+        tale.tell(sender, Expel(member(2), bytes(32)))
+    assert tale.view.since is None
+    alone = Tale(make_roster(1))
+    assert alone.tell(0, Expel(member(0), bytes(32))) is None
+    assert alone.view.since is None
 
 
 def test_a_joiner_whose_key_is_no_good_point_is_not_taken_in_whoever_signed_for_it():

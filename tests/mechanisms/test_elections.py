@@ -20,6 +20,7 @@ from mechdesign.mechanisms.events import (
 from mechdesign.mechanisms.play import PASS
 from mechdesign.mechanisms.registry import load
 from mechdesign.mechanisms.session import recomputation
+from mechdesign.mechanisms.terms import Policy
 from mechdesign.player import Strategy
 from mechdesign.testing.electorate import Electorate
 from mechdesign.testing.misbehaviour import misbehave
@@ -89,9 +90,10 @@ def check(election: Election) -> list[Settled]:
     return settled
 
 
-# A thousand sealed ones take 20 seconds of CPU: four members, a thousand participants and an auditor in one process.
-@pytest.mark.parametrize(("size", "seal"), [(1000, "open"), (150, "threshold")])
-def test_a_large_electorate_is_counted_by_four_members(size: int, seal: str) -> None:
+# A thousand sealed ones take 8 seconds of CPU: four members, a thousand participants and an auditor in one process.
+@pytest.mark.parametrize("seal", ["open", "threshold"])
+def test_a_large_electorate_is_counted_by_four_members(seal: str) -> None:
+    size = 1000
     election = Election(size, seal)
     choices: list[str | None] = [OPTIONS[voter * voter % 3] for voter in range(size)]
     ballots = election.vote(choices)
@@ -118,6 +120,23 @@ def test_a_cheating_member_of_the_committee_changes_no_election(kind: str, seal:
     settled = check(election)
     assert settled[0].outcome.winner == "south"
     assert settled[0].reports == {f"voter-{at}": (choice,) for at, choice in enumerate(choices)}
+
+
+def test_a_roll_longer_than_the_members_serve_is_declined_with_the_reason_and_the_session_aborts() -> None:
+    cluster = StackCluster([idle] * 4, 1)
+    aborted: list[SessionAborted] = []
+    cluster.simulator.watch(SessionAborted, lambda place, event: aborted.append(event))
+    cluster.start()
+    cluster.run(1, seconds=1)
+    mechanism = load("voting.plurality").from_parameters({"options": OPTIONS})
+    request = ProposeSession(mechanism=mechanism, seal="open", roll=bytes(32), rolled=10_001, **phases(1000))
+    cluster.propose(0, request)
+    assert cluster.simulator.run(cluster.simulator.now + 10_000_000, lambda: len(aborted) == 4)
+    assert {event.reason for event in aborted} == {"0 members serve the roll, and a quorum is 3"}
+    proposal = audit(aborted[0].transcript or b"", KeyedHash(), recomputation()).proposal
+    told = "a roll of 10001 participants is longer than the 10000 that this member serves"
+    assert Policy().objection(proposal) == told
+    assert Policy(roll_max=10_001).objection(proposal) == ""
 
 
 def test_a_mechanism_that_asks_more_than_once_fails_alike() -> None:

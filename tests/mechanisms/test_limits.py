@@ -103,6 +103,22 @@ def test_a_member_declines_a_deposit_above_its_limit() -> None:
         assert answer.reason == "the deposit of 9 is more than the 8 that this member stakes"
 
 
+def test_a_member_declines_an_ask_that_is_over_before_an_honest_report_can_be_ordered() -> None:
+    for answer in answers(terms(report_ms=249)):
+        assert isinstance(answer, Decline)
+        assert answer.reason == "249 ms are too short for a report: 250 are needed"
+    assert all(isinstance(answer, Enrol) for answer in answers(terms(report_ms=250)))
+
+
+def test_a_member_stands_behind_accounts_of_others_only_where_its_policy_names_them() -> None:
+    proposal = make_proposal(ROSTER, accounts=(("SELLER", "alice"), ("FUNDER", "alice")), report_ms=1000)
+    why = "this member would stand behind SELLER, FUNDER, which its policy does not name"
+    assert Policy().objection(proposal, other="alice") == why
+    assert "behind FUNDER," in Policy(accounts=frozenset({"SELLER"})).objection(proposal, other="alice")
+    assert Policy(accounts=frozenset({"SELLER", "FUNDER"})).objection(proposal, other="alice") == ""
+    assert Policy().objection(proposal, other="bob") == Policy().objection(proposal) == ""
+
+
 def test_the_default_report_of_a_proposal_is_a_report_of_its_mechanism() -> None:
     proposal = terms(sanctions=("default_report", "forfeit"), default_report="7.50")
     assert proposal.default_report == b'"15/2"'
@@ -123,6 +139,14 @@ def test_a_breach_is_said_in_words() -> None:
     assert breach(proposal, players, [price, back]) == ""
     assert breach(proposal, players, [price]) == "alice would pay 12, and the proposal lets nobody pay more than 10"
     assert breach(replace(proposal, payment_max=None), players, [price]) == ""
+
+
+def test_what_an_account_pays_counts_for_the_player_behind_it() -> None:
+    proposal = make_proposal(ROSTER, accounts=(("FUNDER", "bob"),), payment_max=Fraction(10))
+    players = ("alice", "bob")
+    flows = [Flow("FUNDER", "alice", Fraction(8), "subsidy"), Flow("bob", "alice", Fraction(3), "share")]
+    assert breach(proposal, players, flows) == "bob would pay 11, and the proposal lets nobody pay more than 10"
+    assert breach(replace(proposal, accounts=(("FUNDER", "the town"),)), players, flows) == ""
 
 
 def run(request: ProposeSession, values: tuple[int, ...]) -> list[SessionAborted]:

@@ -76,6 +76,30 @@ def test_the_code_digest_follows_the_text_and_not_the_place(tmp_path: Path) -> N
     assert one != other
 
 
+@pytest.mark.parametrize(
+    "module", ["mechanisms.ties", "mechanisms.limits", "mechanisms.computation", "kernel.flow", "kernel.wire"]
+)
+def test_the_code_digest_covers_the_framework_so_that_nobody_is_convicted_of_having_another(
+    monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    from mechdesign.mechanisms import digest
+
+    text = digest._text
+    before = SecondPrice.code_digest()
+    monkeypatch.setattr(digest, "_text", lambda name: (text(name) or "") + "#" * (name == f"mechdesign.{module}"))
+    assert digest.code_digest.__wrapped__(SecondPrice) == before, "what is loaded is read once"
+    monkeypatch.setattr(digest, "_framework", digest._framework.__wrapped__)
+    assert digest.code_digest.__wrapped__(SecondPrice) != before
+
+
+def test_the_code_digest_covers_the_release_of_pydantic_that_writes_outcomes(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mechdesign.mechanisms import digest
+
+    before = digest._framework()
+    monkeypatch.setattr("pydantic.VERSION", "999.0.1")
+    assert digest._framework.__wrapped__() != before
+
+
 def test_the_code_digest_covers_what_families_share() -> None:
     from mechdesign.mechanisms import digest
 

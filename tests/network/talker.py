@@ -1,7 +1,7 @@
 """One member of a room as a process: says numbered lines, writes down all that it hears.
 
-Run as ``python talker.py PLACE N PORTS NEIGHBOURS FOLDER LIFE RATE``; it says nothing more once the file ``hush`` is in
-the folder, and stays until it is killed or told to stop.
+Run as ``python talker.py PLACE N LISTEN NEIGHBOURS FOLDER LIFE RATE``, neighbours like ``2=tcp://127.0.0.1:7411,…``; it
+says nothing more once the file ``hush`` is in the folder, and stays until it is killed or told to stop.
 """
 
 import asyncio
@@ -55,16 +55,12 @@ async def listen(room: Room, folder: Path, life: int) -> None:
             log.write(f"{heard.position} {heard.sender} {(heard.data or b'').decode()}\n")
 
 
-async def main(place: int, n: int, ports: str, neighbours: str, folder: Path, life: int, rate: float) -> None:
+async def main(place: int, n: int, listen_at: str, neighbours: str, folder: Path, life: int, rate: float) -> None:
     """Run the member."""
-    numbers = [int(port) for port in ports.split(",")]
-    near = [int(other) for other in neighbours.split(",")]
     roster = roster_of(n)
-    peers = {
-        roster.ids[other]: PeerAddress(roster.members[other].curve, f"tcp://127.0.0.1:{numbers[other]}")
-        for other in near
-    }
-    links = tcp(identity_of(place), f"tcp://127.0.0.1:{numbers[place]}", peers, QUICK.transport)
+    near = {int(other): address for other, _, address in (each.partition("=") for each in neighbours.split(","))}
+    peers = {roster.ids[other]: PeerAddress(roster.members[other].curve, address) for other, address in near.items()}
+    links = tcp(identity_of(place), listen_at, peers, QUICK.transport)
     journal = folder / f"m{place}.sqlite3"
     room = Room(roster, identity_of(place), transport=links, journal=journal, config=QUICK.group)
     stop = asyncio.Event()
@@ -83,5 +79,5 @@ async def main(place: int, n: int, ports: str, neighbours: str, folder: Path, li
 
 
 if __name__ == "__main__":
-    _place, _n, _ports, _near, _folder, _life, _rate = sys.argv[1:]
-    asyncio.run(main(int(_place), int(_n), _ports, _near, Path(_folder), int(_life), float(_rate)))
+    _place, _n, _listen, _near, _folder, _life, _rate = sys.argv[1:]
+    asyncio.run(main(int(_place), int(_n), _listen, _near, Path(_folder), int(_life), float(_rate)))

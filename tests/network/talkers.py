@@ -1,5 +1,6 @@
 """Rooms whose members are processes: started on any topology, killed, started again, compared at the end."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.cli.command_line import environment
+from tests.network.hosts import Hosts
 
 _SCRIPT = Path(__file__).with_name("talker.py")
 
@@ -33,9 +35,12 @@ class Talkers:
         edges: the pairs that know each other's address.
         folder: for journals and logs.
         rate: lines a second that each of them says.
+        hosts: where each of them runs; all on the loopback address if not given.
     """
 
-    def __init__(self, n: int, edges: Iterable[tuple[int, int]], folder: Path, rate: float) -> None:
+    def __init__(
+        self, n: int, edges: Iterable[tuple[int, int]], folder: Path, rate: float, hosts: Hosts | None = None
+    ) -> None:
         self.n = n
         self.folder = folder
         self._rate = rate
@@ -43,18 +48,26 @@ class Talkers:
         for one, other in edges:
             self._near[one].add(other)
             self._near[other].add(one)
-        self._ports = ",".join(map(str, free_ports(n)))
+        self._hosts = hosts
+        self._local = [] if hosts is not None else [f"tcp://127.0.0.1:{port}" for port in free_ports(n)]
         self.lives = [0] * n
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
 
     def start(self, place: int) -> None:
         """Start a member, for the first time or again."""
         self.lives[place] += 1
-        near = ",".join(map(str, sorted(self._near[place])))
-        arguments = [place, self.n, self._ports, near, self.folder, self.lives[place], self._rate]
+        hosts = self._hosts
+        if hosts is None:
+            on, listen = list[str](), self._local[place]
+            reach = dict(enumerate(self._local))
+        else:
+            on, listen = hosts.command(place), hosts.listen(place)
+            reach = {other: hosts.reach(place, other) for other in self._near[place]}
+        near = ",".join(f"{other}={reach[other]}" for other in sorted(self._near[place]))
+        arguments = [place, self.n, listen, near, self.folder, self.lives[place], self._rate]
         with (self.folder / f"m{place}.stderr").open("ab") as errors:
             self._processes[place] = subprocess.Popen(
-                [sys.executable, str(_SCRIPT), *map(str, arguments)], env=environment(), stderr=errors
+                [*on, sys.executable, str(_SCRIPT), *map(str, arguments)], env=environment(), stderr=errors
             )
 
     def kill(self, place: int) -> None:
@@ -68,6 +81,36 @@ class Talkers:
         process = self._processes.pop(place)
         process.terminate()
         return process.wait(60)
+
+    def freeze(self, place: int) -> None:
+        """SIGSTOP: its links stay open, and it neither reads nor says anything."""
+        self._processes[place].send_signal(signal.SIGSTOP)
+
+    def thaw(self, place: int) -> None:
+        """SIGCONT."""
+        self._processes[place].send_signal(signal.SIGCONT)
+
+    def wait_more(self, what: str, lines: int, places: Iterable[int], of: Iterable[int]) -> None:
+        """Wait until each of these has heard so many more lines of each of those."""
+        places, of = list(places), list(of)
+        before = {place: self.log(place) for place in places}
+        base = {(place, other): self.said_in(before[place], other) for place in places for other in of}
+
+        def heard() -> bool:
+            logs = {place: self.log(place) for place in places}
+            return all(self.said_in(logs[one], other) >= base[one, other] + lines for one, other in base)
+
+        self.wait(what, heard)
+
+    def wait_stall(self, what: str) -> None:
+        """Wait until nobody hears anything any more, for two seconds."""
+
+        def still() -> bool:
+            lengths = [len(self.log(place)) for place in self._processes]
+            time.sleep(2)
+            return [len(self.log(place)) for place in self._processes] == lengths
+
+        self.wait(what, still)
 
     def hush(self) -> None:
         """Have everybody stop talking."""

@@ -53,3 +53,22 @@ def test_members_that_are_killed_under_load_lose_nothing_that_was_committed(tmp_
         assert all(talkers.said_in(log, place) for place in range(n))
         assert all(talkers.stop(place) == 0 for place in range(n)), talkers.errors()
         assert "Traceback" not in talkers.errors()
+
+
+def test_a_member_that_stands_still_with_open_links_slows_nobody_and_catches_up(tmp_path: Path) -> None:
+    n, frozen = 4, 3
+    rest = range(frozen)
+    with Talkers(n, [(one, other) for one in range(n) for other in range(one)], tmp_path, rate=5) as talkers:
+        for place in range(n):
+            talkers.start(place)
+        talkers.wait_more("the room works", 5, range(n), range(n))
+        talkers.freeze(frozen)
+        # Twenty-five lines at five a second are more than its link's silence lasts.
+        talkers.wait_more("the rest go on", 25, rest, rest)
+        held = len(talkers.log(frozen))
+        assert held < len(talkers.log(0))
+        talkers.thaw(frozen)
+        talkers.wait_more("it hears what it missed, and is heard", 5, range(n), range(n))
+        talkers.wait_quiet()
+        talkers.check()
+        assert all(talkers.stop(place) == 0 for place in range(n)), talkers.errors()

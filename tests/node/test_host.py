@@ -33,7 +33,7 @@ KEYS = {name: Identity.generate() for name in NAMES}
 LOBBY = LobbyConfig(gossip_min_s=0.1, gossip_max_s=0.5, wave_s=10, dial_s=0.5, renewal_min_s=0.05)
 
 
-def _host(name: str, listen: str, seeds: dict[str, str]) -> Host:
+def _host(name: str, listen: str, seeds: dict[str, str], lobby: LobbyConfig = LOBBY) -> Host:
     def links(strangers: Strangers) -> TransportFactory:
         return tcp(KEYS[name], listen, {}, LOCAL.transport, strangers=strangers)
 
@@ -44,7 +44,7 @@ def _host(name: str, listen: str, seeds: dict[str, str]) -> Host:
         addresses=(listen,),
         seeds={KEYS[seed].public: PeerAddress(KEYS[seed].curve_public, where) for seed, where in seeds.items()},
         preset=LOCAL,
-        lobby=LOBBY,
+        lobby=lobby,
     )
 
 
@@ -61,14 +61,14 @@ def _ports(count: int) -> list[str]:
 
 
 @asynccontextmanager
-async def hosts(names: Sequence[str]) -> AsyncIterator[dict[str, Host]]:
+async def hosts(names: Sequence[str], lobby: LobbyConfig = LOBBY) -> AsyncIterator[dict[str, Host]]:
     """Hosts of which each knows the one before it and nobody else."""
     where = dict(zip(names, _ports(len(names)), strict=True))
     async with AsyncExitStack() as stack:
         running: dict[str, Host] = {}
         before: dict[str, str] = {}
         for name in names:
-            running[name] = await stack.enter_async_context(_host(name, where[name], before))
+            running[name] = await stack.enter_async_context(_host(name, where[name], before, lobby))
             before = {name: where[name]}
         yield running
 
@@ -195,6 +195,38 @@ async def test_a_chain_of_seeds_becomes_a_network_and_a_wave_counts_it() -> None
         assert done.complete
         assert set(done.reached) == {keys.public for keys in KEYS.values()}
         assert sorted(record.line.name for record in running["alice"].known) == ["bob", "carol", "dave", "erin"]
+
+
+async def test_a_wave_whose_links_fail_under_way_ends_without_its_time_limit_and_the_next_is_complete(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    patient = LOBBY.model_copy(update={"wave_s": 600.0, "wave_retry_s": 0.1})
+    async with hosts(NAMES, patient) as running:
+        dave = running["dave"]
+        await _acquainted(running)
+        async with asyncio.timeout(60):
+            while any(KEYS["dave"].public not in host.status().linked for host in running.values() if host is not dave):
+                await asyncio.sleep(0.02)
+        # Dave hears and says nothing any more, so everybody waits for him until his links go down.
+        monkeypatch.setattr(dave._lobby, "receive", lambda incoming, now: [])
+        wave = asyncio.ensure_future(running["alice"].wave())
+        async with asyncio.timeout(60):
+            while any(not host.status().waves for host in running.values() if host is not dave):
+                await asyncio.sleep(0.02)
+        assert not wave.done()
+        await dave._driver.stop()
+        await dave._hub.close()
+        async with asyncio.timeout(60):
+            done = await wave
+        assert not done.complete
+        assert set(done.reached) == {KEYS[name].public for name in NAMES if name != "dave"}
+        seed = {"carol": running["carol"].addresses[0]}
+        async with _host("dave", dave.addresses[0], seed, patient) as again, asyncio.timeout(60):
+            while KEYS["dave"].public not in running["alice"].status().linked or len(again.known) < 4:
+                await asyncio.sleep(0.02)
+            done = await running["alice"].wave()
+            assert done.complete
+            assert set(done.reached) == {keys.public for keys in KEYS.values()}
 
 
 async def test_a_player_that_leaves_is_forgotten_by_all() -> None:

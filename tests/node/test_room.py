@@ -13,7 +13,7 @@ from mechdesign.group.messages import Leave
 from mechdesign.group.multicast.envelope import Envelope, seal_envelope
 from mechdesign.group.roster import FaultModel, Roster
 from mechdesign.kernel.config import LOCAL
-from mechdesign.kernel.errors import LocalProtocolError
+from mechdesign.kernel.errors import LocalProtocolError, MissedError
 from mechdesign.kernel.identity import Identity
 from mechdesign.node import Room, memory
 from mechdesign.node.room import Heard
@@ -24,11 +24,11 @@ IDENTITIES = {name: Identity.generate() for name in NAMES}
 ROSTER = Roster("room", tuple(member_of(keys, name) for name, keys in IDENTITIES.items()), FaultModel.BYZANTINE)
 
 
-def _room(network: MemoryNetwork, name: str, folder: Path | None = None) -> Room:
+def _room(network: MemoryNetwork, name: str, folder: Path | None = None, **options: Any) -> Room:
     identity = IDENTITIES[name]
     journal = None if folder is None else folder / f"{name}.sqlite3"
     links = memory(network, identity.public, LOCAL.transport)
-    return Room(ROSTER, identity, transport=links, journal=journal, config=LOCAL.group)
+    return Room(ROSTER, identity, transport=links, journal=journal, config=LOCAL.group, **options)
 
 
 async def _hear(room: Room, count: int) -> list[Heard]:
@@ -129,6 +129,9 @@ async def test_a_letter_to_one_that_is_away_outlives_the_epoch_in_which_it_was_s
         await rooms["carol"].__aexit__(None, None, None)
         key = rooms["alice"].send(b"for carol, whenever", "carol", "bob")
         assert (await _hear(rooms["bob"], 1))[0].data == b"for carol, whenever"
+        async with asyncio.timeout(60):
+            while rooms["alice"].status().unacknowledged != ((IDENTITIES["carol"].public, 1),):
+                await asyncio.sleep(0.01)
         rooms["dave"].change(Leave())
         async with asyncio.timeout(60):
             while rooms["alice"].roster.epoch < 1 or rooms["bob"].roster.epoch < 1:
@@ -139,6 +142,32 @@ async def test_a_letter_to_one_that_is_away_outlives_the_epoch_in_which_it_was_s
         async with asyncio.timeout(60):
             while (key, "carol") not in rooms["alice"].receipts:
                 await asyncio.sleep(0.01)
+        assert rooms["alice"].status().unacknowledged == ()
         assert [member.name for member in carol.roster.members] == ["alice", "bob", "carol"]
         carol.say(b"thank you")
         assert (await _hear(rooms["alice"], 1))[0].data == b"thank you"
+
+
+async def test_a_reader_that_does_not_read_costs_no_memory_and_no_time_of_others_and_is_told_what_it_missed(
+    tmp_path: Path,
+) -> None:
+    network, total, line = MemoryNetwork(), 200, bytes(1000)
+    async with AsyncExitStack() as stack:
+        slow = await stack.enter_async_context(_room(network, "alice", tmp_path, unread_bytes_max=10_000))
+        others = [await stack.enter_async_context(_room(network, name)) for name in NAMES[1:]]
+        for number in range(total):
+            others[0].say(b"%d " % number + line)
+        heard = await asyncio.gather(*(_hear(room, total) for room in others))
+        assert heard[0] == heard[1] == heard[2]
+        async with asyncio.timeout(60):
+            while slow.status().delivered < total:
+                await asyncio.sleep(0.01)
+        with pytest.raises(MissedError) as missed:
+            await slow.hear()
+        rest = await _hear(slow, total - missed.value.count)
+        assert rest == heard[0][missed.value.count :]
+        assert 0 < len(rest) < 10
+        others[1].say(b"and on")
+        assert (await _hear(slow, 1))[0].data == b"and on"
+    async with _room(network, "alice", tmp_path, unread_bytes_max=10_000) as again:
+        assert await _hear(again, total) == heard[0]

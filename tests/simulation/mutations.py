@@ -1,16 +1,15 @@
 """Rules of the group broken on purpose, one at a time, each with the seed of the campaign that finds it out.
 
 Every seed was found by playing one after the other until a run with the broken rule failed; the right rules hold in all
-of them. When scenarios change, ``python -m tests.simulation.mutations NAME FIRST LAST`` finds others.
+of them. When scenarios change, ``python -m tests.simulation.mutations NAME FIRST LAST [STEP]`` finds others.
 """
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
-from mechdesign.group import core, linearizer, proposer
+from mechdesign.group import intake, linearizer, proposer
 from mechdesign.group.block import Standing, judge
 from mechdesign.group.block_manager import BlockManager
 from mechdesign.group.certifier import Certifier
@@ -24,40 +23,14 @@ from mechdesign.group.pulls import Pulls
 from mechdesign.group.synchronizer import Synchronizer
 from mechdesign.group.watch import Watch
 from mechdesign.testing.runs import run_seed
+from tests.simulation.mutation import Mutation, into
+from tests.simulation.view_mutations import VIEW_MUTATIONS
 
-__all__ = ["MUTATIONS", "Mutation"]
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """A broken rule.
-
-    Attributes:
-        name: what is wrong, as a test's name.
-        breaks: part of the message of the violation.
-        seed: the scenario that shows it.
-        apply: breaks the rule.
-    """
-
-    name: str
-    breaks: str
-    seed: int
-    apply: Callable[[pytest.MonkeyPatch], None]
+__all__ = ["MUTATIONS"]
 
 
 MUTATIONS: list[Mutation] = []
-
-
-def mutation(
-    breaks: str, seed: int
-) -> Callable[[Callable[[pytest.MonkeyPatch], None]], Callable[[pytest.MonkeyPatch], None]]:
-    """Enter a function that breaks a rule into the list, under its own name."""
-
-    def enter(apply: Callable[[pytest.MonkeyPatch], None]) -> Callable[[pytest.MonkeyPatch], None]:
-        MUTATIONS.append(Mutation(apply.__name__, breaks, seed, apply))
-        return apply
-
-    return enter
+mutation = into(MUTATIONS)
 
 
 # --------------------------------------------------------------------------------------------------- the commit rule
@@ -265,7 +238,7 @@ def a_damaged_copy_convicts_its_author(patch):
     def strict(block, roster, scheme):
         return Standing.VALID if judge(block, roster, scheme) is Standing.VALID else Standing.INVALID
 
-    patch.setattr(core, "judge", strict)
+    patch.setattr(intake, "judge", strict)
 
 
 # -------------------------------------------------------------------------------------------------------------- memory
@@ -299,7 +272,7 @@ def verdicts_are_never_forgotten(patch):
     patch.setattr(Committer, "_prune", prune)
 
 
-@mutation("uncovered blocks", 556)
+@mutation("uncovered blocks", 3272)
 def links_to_what_was_let_go_are_kept_in_mind(patch):
     def collected(self):
         for digest in [key for key, block in self._speaking.items() if block.round < self._dag.collection]:
@@ -348,10 +321,11 @@ def what_is_out_still_keeps_the_group_awake(patch):
 def main() -> int:
     """Play seeds with one rule broken, and print those that show it, each with how many events it took."""
     name, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    broken = next(each for each in MUTATIONS if each.name == name)
+    step = int(sys.argv[4]) if len(sys.argv) > 4 else 1
+    broken = next(each for each in (*MUTATIONS, *VIEW_MUTATIONS) if each.name == name)
     with pytest.MonkeyPatch.context() as patch:
         broken.apply(patch)
-        for seed in range(first, last):
+        for seed in range(first, last, step):
             outcome = run_seed(seed)
             if outcome.violation is not None and broken.breaks in outcome.violation:
                 print(outcome, flush=True)

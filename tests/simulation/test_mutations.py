@@ -1,12 +1,13 @@
-"""Every promise that a run is held to is broken once on purpose: see :mod:`tests.simulation.mutations`."""
+"""Every promise that a run is held to is broken once on purpose: see ``mutations.py`` and ``view_mutations.py``."""
 
 import pytest
 
 from mechdesign.testing.runs import run_seed
 from tests.simulation.mutations import MUTATIONS
+from tests.simulation.view_mutations import VIEW_MUTATIONS
 
 
-@pytest.mark.parametrize("broken", MUTATIONS, ids=lambda broken: broken.name)
+@pytest.mark.parametrize("broken", [*MUTATIONS, *VIEW_MUTATIONS], ids=lambda broken: broken.name)
 def test_the_campaign_finds_out_when(broken, monkeypatch):
     right = run_seed(broken.seed)
     broken.apply(monkeypatch)
@@ -37,3 +38,8 @@ def test_every_promise_is_among_those_that_were_broken():
         "rounds after it was said",
     }
     assert promised <= {broken.breaks for broken in MUTATIONS}
+
+
+def test_every_promise_about_changing_members_is_among_those_that_were_broken():
+    promised = {"settle", "begins another epoch", "convicts honest", "still serve", "ordered twice"}
+    assert promised <= {broken.breaks for broken in VIEW_MUTATIONS}

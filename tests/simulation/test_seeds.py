@@ -1,4 +1,4 @@
-"""A thousand whole runs, each drawn from its seed: sizes 1 to 10, all fault models, crashes, partitions, liars.
+"""A thousand whole runs, each drawn from its seed: all fault models, crashes, partitions, liars, members that change.
 
 A failing seed is replayed with ``python -m mechdesign.testing.campaign --seeds SEED``.
 """
@@ -11,6 +11,7 @@ from collections import Counter
 import pytest
 
 from mechdesign.group.roster import FaultModel
+from mechdesign.testing.changes import CHANGING_KINDS
 from mechdesign.testing.equivocators import LIAR_KINDS
 from mechdesign.testing.runs import run_seed
 from mechdesign.testing.schedule import draw
@@ -27,18 +28,19 @@ def test_every_promise_holds_in_runs_of_seeds_from(first):
 
 def test_the_seeds_cover_what_they_are_meant_to():
     scenarios = [draw(seed) for seed in range(SEEDS)]
-    assert {scenario.n for scenario in scenarios} == {*range(1, 8), 10}
-    assert {(scenario.n, scenario.faults) for scenario in scenarios} >= {
+    steady = [scenario for scenario in scenarios if scenario.changes is None]
+    assert {scenario.n for scenario in steady} == {*range(1, 8), 10}
+    assert {(scenario.n, scenario.faults) for scenario in steady} >= {
         (n, faults) for n in range(2, 8) for faults in FaultModel
     }
     for scenario in scenarios:
         assert len(scenario.liars) <= scenario.faults.liars(scenario.n)
-    lies = Counter(kind for scenario in scenarios for _, kind in scenario.liars)
+    lies = Counter(kind for scenario in steady for _, kind in scenario.liars)
     assert set(lies) == set(LIAR_KINDS)
     assert min(lies.values()) >= 20
     assert sum(len(scenario.liars) > 1 for scenario in scenarios) >= 50
     assert sum(scenario.live for scenario in scenarios) >= SEEDS / 2
-    assert sum(scenario.brisk for scenario in scenarios) >= SEEDS / 10
+    assert sum(scenario.brisk for scenario in steady) >= len(steady) / 10
     assert sum(not scenario.live for scenario in scenarios) >= SEEDS / 10
     assert sum(bool(scenario.crashes) for scenario in scenarios) >= 200
     assert sum(bool(scenario.cuts) for scenario in scenarios) >= 200
@@ -49,6 +51,26 @@ def test_the_seeds_cover_what_they_are_meant_to():
     assert sum(any(scenario.lags_us) for scenario in scenarios) >= 100
     assert sum(len(scenario.cuts) > 3 for scenario in scenarios) >= 50
     assert {crash.tail for scenario in scenarios for crash in scenario.crashes} == {"lost", "part", "kept"}
+
+
+def test_the_seeds_in_which_members_change_cover_what_they_are_meant_to():
+    scenarios = [scenario for seed in range(SEEDS) if (scenario := draw(seed)).changes is not None]
+    every = [scenario.changes for scenario in scenarios if scenario.changes is not None]
+    assert len(every) == SEEDS / 8
+    assert {changes.founders for changes in every} >= {*range(1, 8)}
+    assert {kind for scenario in scenarios for _, kind in scenario.liars} == set(CHANGING_KINDS)
+    assert sum(len(scenario.liars) > 1 for scenario in scenarios) >= 5
+    assert sum(not scenario.live for scenario in scenarios) >= 15
+    assert sum(scenario.edges is not None for scenario in scenarios) >= 20
+    assert sum(len(scenario.crashes) > 1 for scenario in scenarios) >= 30
+    assert sum(len(scenario.cuts) > 3 for scenario in scenarios) >= 5
+    assert sum(bool(scenario.slow_links) or any(scenario.lags_us) for scenario in scenarios) >= 30
+    assert sum(changes.drains for changes in every) >= 30
+    assert sum(changes.expels for changes in every) >= 30
+    assert sum(bool(changes.sleeps) for changes in every) >= 5
+    assert sum(bool(changes.absent) for changes in every) >= 5
+    assert sum(len(changes.steps) > 1 for changes in every) >= 60
+    assert sum(any(step.joins and step.goes for step in changes.steps) for changes in every) >= 20
 
 
 HISTORIES = """
@@ -63,7 +85,7 @@ def parents(self, round_):
     return [own, *sorted(others, key=lambda parent: hash(parent.digest))]
 Proposer.parents = parents
 """
-REPLAYED = (3, 16, 22, 40)
+REPLAYED = (3, 13, 16, 22, 40)
 
 
 def histories(code):

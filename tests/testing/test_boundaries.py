@@ -6,7 +6,8 @@ import pytest
 
 from mechdesign.decision.core import DecisionCore
 from mechdesign.group.core import GroupCore
-from mechdesign.testing.boundaries import SCENES, TAILS, chat, crash_everywhere, open_auction
+from mechdesign.testing.boundaries import SCENES, chat, open_auction
+from mechdesign.testing.crashes import crash_everywhere
 from mechdesign.testing.simulator import Violation
 from mechdesign.transport.messages import Send
 
@@ -16,13 +17,13 @@ EVERY = 10
 
 def test_a_member_of_a_group_comes_back_from_every_boundary() -> None:
     played = crash_everywhere(chat, 1)
-    assert played > 300, "both tails of every record written, frame sent and entry delivered"
+    assert played > 250, "every record written, frame sent and entry delivered, and of those with a tail both"
 
 
 @pytest.mark.parametrize("seal", ["threshold", "commit_reveal"])
 def test_no_crash_costs_a_deposit_or_changes_what_was_sealed(seal: str) -> None:
     played = crash_everywhere(SCENES[seal], 1, first=3, every=EVERY)
-    assert played * EVERY > 500
+    assert played * EVERY > 400
 
 
 def test_whoever_proposes_comes_back_and_proposes_the_same() -> None:
@@ -44,9 +45,9 @@ def test_a_member_that_sends_before_it_writes_is_found_out(monkeypatch: pytest.M
 
     monkeypatch.setattr(GroupCore, "_effects", hasty)
     with pytest.raises(Violation, match="before it is on disk"):
-        chat(1, 1, TAILS[0])
+        chat(1, 1, "kept")
 
 
 def test_a_scene_says_whether_the_member_got_so_far() -> None:
-    assert chat(1, 1, "lost")
-    assert not chat(1, 100_000, "lost")
+    assert chat(1, 1, "lost") is not None
+    assert chat(1, 100_000, "lost") is None

@@ -2,38 +2,93 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mechdesign.decision.ask import Ask
 from mechdesign.decision.core import DecisionCore
 from mechdesign.decision.entries import Kind
 from mechdesign.decision.epoch import Epoch
-from mechdesign.decision.phases import PHASES, Phase
-from mechdesign.decision.proposal import Seal
-from mechdesign.decision.session import Session
+from mechdesign.decision.ledger import Ledger
+from mechdesign.decision.offence import Offence
+from mechdesign.decision.phases import DRAINING, PHASES, TRANSITIONS, Phase
+from mechdesign.decision.proposal import Sanction, Seal
 from mechdesign.decision.tally import Tally
-from mechdesign.testing import phase_model
-from mechdesign.testing.phase_model import LONG, SHORT, Case, search
+from mechdesign.decision.timers import Timers
+from mechdesign.kernel.crypto import MemberId
+from mechdesign.testing import model_rules, phase_model
+from mechdesign.testing.model_world import Entropy
+from mechdesign.testing.phase_model import LONG, SHORT, Case, Found, search
 from mechdesign.testing.simulator import Violation
 
-STATES_MAX = 20_000
+STATES_MAX = 5_000
+DOCUMENT = Path(__file__).parents[2] / "docs" / "phases.md"
+
+Fault = Callable[[pytest.MonkeyPatch], Case]
+
+
+def table() -> dict[str, tuple[str, str]]:
+    """States and steps of each case, as the document tells them."""
+    lines = DOCUMENT.read_text().partition("| case |")[2].splitlines()[2:]
+    cells = [[cell.strip() for cell in line.strip("| ").split("|")] for line in lines if line.startswith("|")]
+    return {name: (states, steps) for name, states, steps in cells}
 
 
 @pytest.mark.parametrize("case", SHORT, ids=lambda case: case.name)
 def test_every_session_ends_alike_or_stalls_with_a_name(case: Case) -> None:
     found = search(case, states_max=STATES_MAX)
-    assert found.states > 50
+    assert (f"{found.states:,}", f"{found.steps:,}") == table()[case.name]
     assert found.ends["settled"] >= 1
     stalled = [end for end in found.ends if end.startswith("stalled")]
     assert bool(stalled) == (case.n == 3)
 
 
-def test_what_is_searched_differs_and_covers_both_fault_models() -> None:
+def test_the_document_tells_of_every_case() -> None:
+    assert list(table()) == [case.name for case in LONG]
+
+
+def test_all_that_is_asked_for_is_searched_from_the_beginning() -> None:
+    whole = [case for case in LONG if case.start == "enrolling" and case.view and case.liars]
+    assert {(case.n, case.seal) for case in whole} == {(n, seal) for n in (3, 4) for seal in Seal}
+    assert {(case.n, case.seal) for case in whole if Sanction.ABORT in case.sanctions} >= {
+        (n, seal) for n in (3, 4) for seal in (Seal.COMMIT_REVEAL, Seal.THRESHOLD)
+    }
+    assert {case.n for case in whole if case.toss} == {3, 4}
+    assert all(case.abuses == Case("", 3, 1, Seal.OPEN).abuses for case in LONG)
     assert len({replace(case, name="") for case in LONG}) == len({case.name for case in LONG}) == len(LONG)
-    assert {case.n for case in SHORT} == {3, 4}
-    assert {case.seal for case in SHORT} == {Seal.COMMIT_REVEAL, Seal.THRESHOLD}
     assert set(SHORT) < set(LONG)
+
+
+def test_states_that_are_taken_for_one_have_the_same_behind_them() -> None:
+    found = search(Case("", 3, 1, Seal.COMMIT_REVEAL, start="opening", view=True, doubt=True))
+    assert found.states > 100
+
+
+def test_clocks_that_are_ordered_late_lead_to_the_same_ends() -> None:
+    case = Case("", 3, 1, Seal.OPEN, start="attesting", abuses=("false", "timer"))
+    prompt, late = search(case), search(replace(case, late=True))
+    assert late.states > prompt.states
+    assert late.ends.keys() == prompt.ends.keys()
+    assert late.moves == prompt.moves
+
+
+def test_a_search_that_runs_away_is_stopped() -> None:
+    with pytest.raises(Violation, match="more than 20 states"):
+        search(Case("", 3, 1, Seal.OPEN), states_max=20)
+
+
+def test_the_steps_between_phases_are_those_of_the_table() -> None:
+    found = search(Case("", 3, 1, Seal.OPEN, toss=True, start="tossing"))
+    within = {(one.value, other.value) for one, steps in TRANSITIONS.items() for other in steps.values()}
+    stay = {(phase.value, phase.value) for phase in Phase}
+    begin = {("not begun", "enrolling")}
+    through = {("opening", "aborted")}  # by attesting, where no quorum can be reached any more
+    assert found.moves <= within | stay | begin | through
+    assert {("tossing", "opening"), ("opening", "attesting"), ("attesting", "settled")} <= found.moves
 
 
 def test_the_command_prints_how_many_states_there_are(
@@ -44,6 +99,9 @@ def test_the_command_prints_how_many_states_there_are(
     assert phase_model.main([]) == 0
     assert "small: " in (printed := capsys.readouterr().out)
     assert "settled" in printed
+    assert phase_model.main(["--rows"]) == 0
+    assert capsys.readouterr().out.startswith("| small | ")
+    assert str(Found(3, 4, {"settled": 1, "aborted": 2})) == "3 states, 4 steps, 0 s; ends: 2 aborted, 1 settled"
 
 
 # Faults that are put in on purpose
@@ -51,8 +109,8 @@ def test_the_command_prints_how_many_states_there_are(
 
 def deaf(monkeypatch: pytest.MonkeyPatch) -> Case:
     """Clocks do not close an opening."""
-    time = Session._time
-    monkeypatch.setattr(Session, "_time", lambda self, *given: self.phase is not Phase.OPENING and time(self, *given))
+    take = Timers.take
+    monkeypatch.setattr(Timers, "take", lambda self, *given: given[2] is not Phase.OPENING and take(self, *given))
     return Case("", 4, 1, Seal.COMMIT_REVEAL, start="opening", abuses=("false",))
 
 
@@ -69,11 +127,53 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> Case:
     def close(self: DecisionCore, now: int) -> Any:
         effects = tick(self, now)
         for session in self._sessions.values():
-            session._timers = dict.fromkeys(session.roster.ids)
+            session._timers.out = dict.fromkeys(session.roster.ids)
         return effects
 
     monkeypatch.setattr(DecisionCore, "tick", close)
-    return Case("", 4, 1, Seal.COMMIT_REVEAL, start="opening", abuses=("false",))
+    return Case("", 4, 1, Seal.COMMIT_REVEAL, start="opening", abuses=("false",), late=True)
+
+
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """Every clock counts twice."""
+    take: Callable[..., bool] = Timers.take
+
+    def twice(self: Timers, sender: MemberId, *given: Any) -> bool:
+        counts = take(self, sender, *given)
+        if counts:
+            self.out[MemberId(sender + b"'")] = None
+        return counts
+
+    monkeypatch.setattr(Timers, "take", twice)
+    return Case("", 4, 1, Seal.OPEN)
+
+
+def clinging(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """The clocks that ran out while reports were sealed count against those that open them."""
+    monkeypatch.setattr(Timers, "begin", lambda self: None)
+    return Case("", 4, 1, Seal.COMMIT_REVEAL, start="sealing", abuses=())
+
+
+def restless(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """Whoever waits no longer counts twice."""
+    take: Callable[..., bool] = Timers.take
+
+    def twice(self: Timers, sender: MemberId, *given: Any) -> bool:
+        counts = take(self, sender, *given)
+        self.overrun.update({MemberId(member + b"'"): None for member in (*self.overrun,)})
+        return counts
+
+    monkeypatch.setattr(Timers, "take", twice)
+    return Case("", 4, 1, Seal.COMMIT_REVEAL, start="sealing", view=True, abuses=())
+
+
+def stubborn(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """A session lasts as long as it likes, though the view changes."""
+    take: Callable[..., bool] = Timers.take
+    monkeypatch.setattr(
+        Timers, "take", lambda self, sender, said, *given: said.phase != DRAINING and take(self, sender, said, *given)
+    )
+    return Case("", 4, 1, Seal.COMMIT_REVEAL, start="sealing", view=True, abuses=())
 
 
 def premature(monkeypatch: pytest.MonkeyPatch) -> Case:
@@ -83,6 +183,13 @@ def premature(monkeypatch: pytest.MonkeyPatch) -> Case:
     return Case("", 3, 1, Seal.COMMIT_REVEAL, start="attesting", view=True, abuses=())
 
 
+def reluctant(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """Nobody is ready for the next view when its session has ended."""
+    ready: Callable[..., Any] = Epoch.ready
+    monkeypatch.setattr(Epoch, "ready", lambda self, sessions, bench: ready(self, sessions, bench) if sessions else [])
+    return Case("", 4, 0, Seal.OPEN, start="attesting", view=True)
+
+
 def forgiving(monkeypatch: pytest.MonkeyPatch) -> Case:
     """A seal still counts while the others are opened."""
     row = PHASES[Phase.OPENING]
@@ -90,20 +197,89 @@ def forgiving(monkeypatch: pytest.MonkeyPatch) -> Case:
     return Case("", 4, 1, Seal.COMMIT_REVEAL, start="sealing", abuses=("timer",))
 
 
+def indulgent(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """Whoever has reported may report again."""
+    take: Callable[..., Any] = Ask.take
+
+    def again(self: Ask, phase: Phase, entry: Any, said: Any) -> Any:
+        self.reports.pop(entry.sender, None)
+        return take(self, phase, entry, said)
+
+    monkeypatch.setattr(Ask, "take", again)
+    return Case("", 3, 1, Seal.OPEN, start="asking", abuses=())
+
+
+def strict(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """Not to open is held for guilt."""
+    monkeypatch.setattr(
+        Ask, "close", lambda self: tuple((member, Offence.FALSE_OPENING, b"") for member in self.unopened)
+    )
+    return Case("", 4, 1, Seal.COMMIT_REVEAL, start="opening", abuses=())
+
+
+def greedy(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """The deposits of those that forfeit stay where they are."""
+    close: Callable[..., Any] = Ledger.close
+    monkeypatch.setattr(
+        Ledger, "close", lambda self, lost: tuple(flow for flow in close(self, lost) if "forfeited" not in flow.reason)
+    )
+    terms: dict[str, Any] = {"deposit": Fraction(6), "sanctions": (Sanction.FORFEIT,)}
+    return Case("", 4, 1, Seal.COMMIT_REVEAL, start="opening", abuses=("false",), **terms)
+
+
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """A member that comes back draws again."""
+    drawn = count()
+    monkeypatch.setattr(Entropy, "__call__", lambda self, size: next(drawn).to_bytes(size, "big"))
+    return Case("", 3, 1, Seal.COMMIT_REVEAL, start="opening", abuses=())
+
+
+def insistent(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """A clock that ran out is wound up again."""
+    tick: Callable[..., Any] = DecisionCore.tick
+
+    def wind(self: DecisionCore, now: int) -> Any:
+        effects = tick(self, now)
+        for session in self._sessions.values():
+            self._alarms.set(now, session.id, session.phase, session.step, 1)
+        return effects
+
+    monkeypatch.setattr(DecisionCore, "tick", wind)
+    return Case("", 3, 1, Seal.OPEN, start="attesting", abuses=())
+
+
 @pytest.mark.parametrize(
     ("fault", "text"),
     [
         (deaf, "stalled in opening"),
         (hopeful, "the status names"),
-        (hasty, "are not in the same phase|have not seen the same end|counted after its phase"),
+        (hasty, "differ in phase"),
+        (impatient, "closed without .* by the clocks of 1 honest"),
+        (clinging, "nobody could open"),
+        (restless, "2 members changed something .* and a quorum is 3"),
+        (stubborn, "a quorum waits no longer, and the session goes on"),
         (premature, "is ready while a session is open"),
-        (forgiving, "a SEAL of .* counted after its phase"),
+        (reluctant, "nobody is ready"),
+        (forgiving, "a SEAL .*counted, and its time was over"),
+        (indulgent, "says a REPORT again of carol counted"),
+        (strict, "convicted, an honest member among them"),
+        (greedy, "leaves deposits"),
+        (forgetful, "says something else|in another state"),
+        (insistent, "round in circles"),
     ],
 )
-def test_a_fault_that_is_put_in_is_found(
-    fault: Callable[[pytest.MonkeyPatch], Case], text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_that_is_put_in_is_found(fault: Fault, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     case = fault(monkeypatch)
     with pytest.raises(Violation, match=text) as caught:
         search(case, states_max=STATES_MAX)
     assert ", after: " in str(caught.value), "with the steps that lead there"
+
+
+def test_doubt_finds_states_that_should_not_be_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = model_rules._said
+    monkeypatch.setattr(
+        model_rules, "_said", lambda session, member: () if session.phase is Phase.OPENING else said(session, member)
+    )
+    case = Case("", 3, 1, Seal.COMMIT_REVEAL, start="opening", abuses=(), doubt=True)
+    with pytest.raises(Violation, match="taken for a state that was known"):
+        search(case)

@@ -6,6 +6,8 @@ from mechdesign.group.roster import FaultModel
 from mechdesign.testing.schedule import draw
 
 SCENARIOS = [draw(seed) for seed in range(1_000)]
+STEADY = [scenario for scenario in SCENARIOS if scenario.changes is None]
+CHANGING = [(scenario, scenario.changes) for scenario in SCENARIOS if scenario.changes is not None]
 
 
 def reached(start, edges, allowed):
@@ -44,6 +46,7 @@ def test_only_honest_members_crash_and_the_lasting_ones_stay_connected_without_t
     partial = 0
     for scenario in SCENARIOS:
         assert all(crash.place in scenario.honest for crash in scenario.crashes)
+    for scenario in STEADY:
         lasting = set(scenario.honest) - scenario.dead
         assert lasting
         if scenario.edges is not None:
@@ -53,12 +56,12 @@ def test_only_honest_members_crash_and_the_lasting_ones_stay_connected_without_t
 
 
 def test_where_everything_said_has_to_be_ordered_a_quorum_lasts():
-    for scenario in SCENARIOS:
+    for scenario in STEADY:
         b = scenario.faults.liars(scenario.n)
         lasting = len(scenario.honest) - len(scenario.dead)
         assert len(scenario.liars) <= b
         assert not scenario.live or lasting >= (scenario.n + b) // 2 + 1
-    assert 600 < sum(scenario.live for scenario in SCENARIOS) < 900
+    assert 500 < sum(scenario.live for scenario in STEADY) < 800
 
 
 def test_an_aspect_has_a_stream_of_chance_of_its_own():
@@ -66,3 +69,55 @@ def test_an_aspect_has_a_stream_of_chance_of_its_own():
         one, other = draw(seed), draw(seed, n=10, faults=FaultModel.MAJORITY)
         assert other.n == 10
         assert (one.weather, one.after, one.depth, one.hasty) == (other.weather, other.after, other.depth, other.hasty)
+
+
+# Where members come and go
+
+
+def rosters(changes):
+    """Which members are wanted, from the founders on."""
+    wanted = set(range(changes.founders))
+    yield frozenset(wanted)
+    for step in changes.steps:
+        wanted = (wanted | set(step.joins)) - set(step.goes)
+        yield frozenset(wanted)
+
+
+def test_members_come_and_go_in_one_run_of_eight_or_in_any_that_is_asked_for():
+    assert [seed for seed in range(24) if draw(seed).changes is not None] == [5, 13, 21]
+    assert draw(4, changing=True).changes is not None
+    assert draw(5, changing=False).changes is None
+    assert draw(5, n=4).changes is None
+    assert str(draw(5)).startswith("seed 5: liveness, n=10 byzantine liars: ")
+    assert "; 7 founders, +[7, 8] -[] at 1.32 s; absent [], asleep []" in str(draw(5))
+
+
+def test_every_roster_bears_the_liars_and_the_dead_that_there_are():
+    for scenario, changes in CHANGING:
+        down = scenario.dead | {sleep.place for sleep in changes.sleeps} | set(changes.absent)
+        assert 3 * len(scenario.liars) < changes.least
+        assert not scenario.live or 3 * (len(scenario.liars) + len(down)) < changes.least or not down
+        assert all(len(wanted) >= changes.least for wanted in rosters(changes))
+        assert all(place < changes.founders for place, _ in scenario.liars)
+        assert down.isdisjoint(place for place, _ in scenario.liars)
+
+
+def test_whoever_stays_connects_the_others():
+    partial = 0
+    for scenario, changes in CHANGING:
+        if scenario.edges is None:
+            continue
+        partial += 1
+        gone = {place for step in changes.steps for place in step.goes}
+        gone |= {sleep.place for sleep in changes.sleeps}
+        stay = {place for place in set(scenario.honest) - scenario.dead - gone if place < changes.founders}
+        whole = reached(min(stay), scenario.edges, stay)
+        for place in range(scenario.n):
+            assert place in whole or any(place in edge and whole.intersection(edge) for edge in scenario.edges)
+    assert partial > 20
+
+
+def test_nobody_sleeps_through_what_is_not_to_heal():
+    for scenario, changes in CHANGING:
+        assert scenario.live or not changes.sleeps
+        assert all(sleep.at < scenario.heal <= sleep.back for sleep in changes.sleeps)

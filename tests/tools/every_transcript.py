@@ -43,14 +43,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Check what was made."""
     names: dict[str, Any] = {"__name__": "verify_transcript"}
     exec(compile(SCRIPT.read_text(), SCRIPT, "exec"), names)
-    strict, refused, signed = names["Roster"].check, [], 0
+    strict, refused, signed = names["Session"].check, [], 0
     # An audit keeps no entries, so the ends that it comes to have none.
     records = [(data, Record.parse(data)) for data in _made.values()]
     kept = [(data, record.roster, record.frozen[0]) for data, record in records if record.frozen]
     for data, roster, first in kept:
         real = check_inclusion(roster, Ed25519(), first.submission, first.inclusion)
         signed += real
-        names["Roster"].check = strict if real else lambda *entry: None
+        names["Session"].check = strict if real else lambda *entry: None
         try:
             names["verify"](data)
         except Exception as error:

@@ -15,13 +15,16 @@ import pytest
 from mechdesign.cli.auditing import Auditor
 from mechdesign.decision.custody.receipts import ReceiptEntry
 from mechdesign.decision.entries import Kind
+from mechdesign.decision.epoch import DRAIN_MS
 from mechdesign.decision.transcript import audit
+from mechdesign.group.messages import ViewChanging
 from mechdesign.kernel.crypto import Ed25519
 from mechdesign.kernel.errors import VerificationError
 from mechdesign.mechanisms import codec
 from mechdesign.mechanisms.auction.second_price import SecondPrice
 from mechdesign.mechanisms.events import CarryBallots, ProposeSession, SessionProposed
 from mechdesign.mechanisms.registry import load
+from mechdesign.mechanisms.session import Policy
 from mechdesign.mechanisms.ties import TieRule
 from mechdesign.player import silent, truthful
 from mechdesign.testing.electorate import Electorate
@@ -32,6 +35,7 @@ from tests.decision.toys import Cluster, Plan
 SCRIPT = Path(__file__).parents[2] / "tools" / "verify_transcript.py"
 COIN = TieRule("by_coin")
 SEALS = ("open", "commit_reveal", "threshold")
+BEHIND = {1: Policy(accounts=frozenset({"SELLER"}))}
 ABORT = ("recompute", "forfeit", "abort")
 
 
@@ -47,9 +51,10 @@ def ends(cluster):
     return data
 
 
-def auction(*, cheat="", values=(18, 24, 24, 7), seed=1, **terms):
+def auction(*, cheat="", values=(18, 24, 24, 7), seed=1, policies=None, **terms):
     strategies = [truthful(Fraction(value)) if value is not None else silent for value in values]
-    cluster = StackCluster(strategies, seed, real=True, cheaters={1: misbehave(cheat)} if cheat else None)
+    cheaters = {1: misbehave(cheat)} if cheat else None
+    cluster = StackCluster(strategies, seed, real=True, cheaters=cheaters, policies=policies)
     cluster.start()
     terms = {"ties": COIN, "deposit": Fraction(3), "sanctions": ("recompute", "forfeit"), **phases(1100), **terms}
     cluster.propose(0, ProposeSession(mechanism=SecondPrice(reserve=5), **terms))
@@ -103,6 +108,17 @@ def custody():
     return cluster.decided().transcript
 
 
+def draining(seal):
+    """The members change, and do not wait for a session that a player keeps open for ever."""
+    cluster = Cluster(4, fast=False, twist=lambda place, said: [] if (place, said.kind) == (3, Kind.SEAL) else [said])
+    cluster.propose(seal=seal, report_ms=30 * DRAIN_MS)
+    cluster.settle()
+    for place, core in enumerate(cluster.cores):
+        cluster.route(place, core.receive(ViewChanging(len(cluster.log) - 1), cluster.now))
+    cluster.wait(DRAIN_MS)
+    return cluster.aborted().transcript
+
+
 CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     **{f"{seal}, {cheat}": (auction, {"seal": seal, "cheat": cheat}) for seal in SEALS[1:] for cheat in KINDS[:8]},
     **{f"{cheat}, abort": (auction, {"cheat": cheat, "sanctions": ABORT}) for cheat in ("bad-seal", "bad-opening")},
@@ -115,6 +131,10 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "three, no share": (auction, {"values": (18, 24, 24), "seal": "threshold", "cheat": "no-reveal"}),
     "three, another outcome": (auction, {"values": (18, 24, 24), "cheat": "wrong-outcome"}),
     "too dear": (auction, {"payment_max": Fraction(20)}),
+    "dear, with the winner behind the seller": (
+        auction,
+        {"payment_max": Fraction(9), "accounts": {"SELLER": "bob"}, "values": (18, 24, 7, 9), "policies": BEHIND},
+    ),
     "absent": (auction, {"values": (18, 24, None, 7), "seal": "open"}),
     "default": (auction, {"cheat": "bad-seal", "sanctions": ("recompute", "default_report"), "default_report": 9}),
     "japanese": (example, {"name": "auction.japanese"}),
@@ -127,6 +147,7 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "sealed election": (election, {"seal": "threshold"}),
     "too few ballots": (election, {"seal": "open", "votes": (None, None, None), "players_min": 2}),
     "custody": (custody, {}),
+    **{f"{seal}, draining": (draining, {"seal": seal}) for seal in SEALS[1:]},
 }
 CASES = {name: case for name, case in CASES.items() if case[1].get("cheat") != "crash"}
 

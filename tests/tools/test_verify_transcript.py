@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from mechdesign.cli.roster_files import render_roster
 from mechdesign.cli.verify import verify_transcript_file
 from mechdesign.kernel.errors import VerificationError
 from mechdesign.mechanisms.auction.second_price import SecondPrice
@@ -110,15 +109,14 @@ def test_no_entry_can_be_left_out_moved_or_said_twice():
             verify_transcript_file(made, None)
 
 
-def test_with_the_roster_it_says_authentic_and_with_another_one_it_refuses(tmp_path):
+def test_with_the_fingerprint_it_says_authentic_and_with_another_one_it_refuses(tmp_path):
     made, other = settled(4, "open"), settled(3, "open")
-    path, known, strange = tmp_path / "session.transcript", tmp_path / "roster.toml", tmp_path / "other.toml"
+    path = tmp_path / "session.transcript"
     path.write_bytes(made.transcript)
-    known.write_text(render_roster(made.roster, {}))
-    strange.write_text(render_roster(other.roster, {}))
-    code, line = run(path, "--roster", known)
-    assert (code, line) == (0, verify_transcript_file(made.transcript, made.roster).line + "\n")
-    assert run(path, "--roster", strange)[0] == 1
+    for known in (made.roster.digest.hex(), made.roster.digest.hex()[:16]):
+        assert run(path, known) == (0, verify_transcript_file(made.transcript, made.roster).line + "\n")
+    for strange in (other.roster.digest.hex(), made.roster.digest.hex()[:4], made.roster.digest.hex() + "00"):
+        assert run(path, strange)[0] == 1
 
 
 def test_what_is_no_transcript_is_refused_in_one_line(tmp_path):
@@ -135,6 +133,7 @@ def test_what_is_no_transcript_is_refused_in_one_line(tmp_path):
 def test_it_is_short_and_stands_alone():
     text = SCRIPT.read_text()
     assert len(text.splitlines()) <= 300
+    assert "fmt:" not in text, "it is formatted as everything else"
     imported = {
         name.split(".")[0]
         for node in ast.walk(ast.parse(text))

@@ -111,3 +111,46 @@ def test_no_connection_is_nobodys_for_longer_than_its_time(acts: list[tuple[tupl
             opened.pop(cut, None)
         assert all(now - at < SECOND or each in owned for each, at in opened.items())
         assert len(connections) == len(opened)
+
+
+def test_a_connection_over_which_a_message_does_not_end_is_cut_off() -> None:
+    connections = Connections(SECOND, 1000)
+    came = {7: 0, 8: 0}
+    for number, owner in ((7, ALICE), (8, BOB)):
+        connections.opened(number, 0)
+        connections.claim(number, owner, 0)
+    for step in range(1, 20):
+        came = {7: 900 * step, 8: 100 * step}
+        connections.heard(7)
+        connections.weigh(came.get, step)
+        assert connections.due(step) == ([8] if step == 11 else []), "whole messages do not count, nor does time"
+
+
+def test_over_a_connection_that_is_nobodys_little_may_come() -> None:
+    connections = Connections(SECOND, 1 << 30)
+    connections.opened(7, 0)
+    connections.weigh({7: 1 << 18}.get, 1)
+    assert connections.due(1) == []
+    connections.weigh({7: (1 << 18) + 1}.get, 2)
+    assert connections.due(2) == [7]
+
+
+def test_where_nobody_can_say_how_much_came_nobody_is_cut_off() -> None:
+    connections = Connections(SECOND, 0)
+    connections.opened(7, 0)
+    connections.claim(7, ALICE, 0)
+    connections.weigh(lambda connection: None, 1)
+    assert connections.due(1) == []
+
+
+def test_what_came_over_an_older_connection_of_the_same_number_is_forgotten() -> None:
+    connections = Connections(SECOND, 1000)
+    connections.opened(7, 0)
+    connections.claim(7, ALICE, 0)
+    connections.heard(7)
+    connections.weigh({7: 5000}.get, 1)
+    connections.closed(7)
+    connections.opened(7, 2)
+    connections.claim(7, BOB, 2)
+    connections.weigh({7: 1001}.get, 3)
+    assert connections.due(3) == [7]

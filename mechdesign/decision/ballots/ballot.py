@@ -100,6 +100,9 @@ def fault(ballot: Ballot, setting: Setting) -> str | None:
         return f"its sequence number is {ballot.sequence}, not 0 to {REVISIONS_MAX - 1}"
     if not is_name(ballot.name):
         return "a participant cannot be called so"
+    most = proposal.content_bytes_max(setting.roster.n)
+    if ballot.content is not None and len(ballot.content) > most:
+        return f"its content has {len(ballot.content)} bytes, and no more than {most} can be a report"
     leaf = line_digest(ballot.index, ballot.key, ballot.name) if 0 <= ballot.index < proposal.rolled else b""
     if not merkle.verify(proposal.roll, leaf, ballot.index, proposal.rolled, ballot.path):
         return f"{ballot.name!r} with this key is not on the session's roll"

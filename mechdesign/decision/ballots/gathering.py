@@ -2,8 +2,8 @@
 
 One carriage is enough: an identical copy changes nothing and is not kept. Members answer for what they carry with room
 of their own only: :data:`RUBBISH_MAX` pieces that are no ballots of the session, and nothing more is taken from them. A
-participant whose content is void (too long, or no valid dealing) has spoken and gave no report; it convicts nobody,
-since participants stake nothing and are no members.
+participant whose content is void (no valid dealing) has spoken and gave no report; it convicts nobody, since
+participants stake nothing and are no members. What is too long to be a report is no ballot.
 
 The phase closes where everyone on the roll was heard, or by the members' timers. Then, under threshold sealing, members
 open what counts with the same shares as sealed reports. The players of the mechanism are those on the roll that gave a
@@ -130,10 +130,9 @@ class Gathering(Dealt):
 
     def _read(self, ballot: Ballot, data: bytes) -> Said:
         setting, content = self._setting, ballot.content
-        size = setting.proposal.report_bytes
         if content is None or setting.proposal.seal is not Seal.THRESHOLD:
-            return Said(ballot, data, content if content is not None and len(content) <= size else None, None)
-        dealing = parse_dealing(content, setting.committee, size)
+            return Said(ballot, data, content, None)
+        dealing = parse_dealing(content, setting.committee, setting.proposal.report_bytes)
         context = setting.context(self.step, Purpose.REPORT, ballot.key)
         valid = dealing is not None and setting.check(setting.committee, context, dealing)
         return Said(ballot, data, None, dealing if valid else None)

@@ -87,7 +87,7 @@ class Enrolment:
     Attributes:
         announcement: the announcement's identifier.
         line: the player's line of the roster.
-        possession: the proof that it knows its sealing key.
+        possession: the proof that it knows its sealing and its CURVE key.
         invitation: where the group's admission asks for one.
         signature: the player's.
     """
@@ -271,14 +271,14 @@ def valid_announcement(announcement: Announcement, scheme: SignatureScheme) -> b
 def valid_enrolment(
     enrolment: Enrolment, announcement: Announcement, scheme: SignatureScheme, holds_key: KeyCheck
 ) -> bool:
-    """Whether a player enrolled, may do so, and knows its sealing key."""
+    """Whether a player enrolled, may do so, and knows the keys of its line."""
     line, terms = enrolment.line, announcement.terms
     return (
         enrolment.announcement == announcement.id
         and scheme.valid_key(line.id)
         and terms.admission.admits(line.id, enrolment.invitation, announcement.convener, terms.group, scheme)
         and scheme.verify(line.id, enrolment.signed, enrolment.signature)
-        and holds_key(scheme, line.id, line.sealing, enrolment.possession)
+        and holds_key(scheme, line, enrolment.possession)
     )
 
 

@@ -1,5 +1,6 @@
 """What a formation asks of the lobby and tells the layer above, and what a player brings to every formation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -7,9 +8,26 @@ from mechdesign.group.lobby.convention import Announcement, Certificate, Item
 from mechdesign.group.lobby.presence import KeyCheck
 from mechdesign.group.messages import Append
 from mechdesign.group.roster import Member, Roster
-from mechdesign.kernel.crypto import SignatureScheme, Signer
+from mechdesign.kernel.crypto import MemberId, SignatureScheme, Signer
+from mechdesign.kernel.machine import Instant
 
-__all__ = ["Announced", "Flood", "FormationEffect", "FormationFailed", "Formed", "Seat", "record_key"]
+__all__ = [
+    "Announced",
+    "Flood",
+    "FormationEffect",
+    "FormationFailed",
+    "Formed",
+    "NamedSince",
+    "Seat",
+    "Standing",
+    "record_key",
+]
+
+NamedSince: TypeAlias = Callable[[MemberId, str], Instant | None]
+"""``named(player, name)``: since when we know a player by that name, or None where we do not."""
+
+Standing: TypeAlias = Callable[[MemberId], tuple[MemberId, int] | None]
+"""``standing(convener)``: which neighbour answers for its record and its rank there, or None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +96,7 @@ class Seat:
     Attributes:
         signer: signs for it.
         line: its line of a roster.
-        possession: the proof that it knows its sealing key.
+        possession: the proof that it knows its sealing and its CURVE key.
         scheme: how signatures are checked.
         holds_key: how proofs of possession are checked.
     """

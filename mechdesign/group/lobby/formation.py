@@ -13,6 +13,10 @@ that proposes two rosters in one attempt has signed both: whoever sees them sign
 signed before they saw signed one of the two, so no two rosters of an attempt that share an honest member are both
 signed by all. And a member that signed a later attempt never enters an earlier one. Whom the convener picks, and
 whether it tries at all, nobody polices.
+
+Names in a roster differ, and anybody can enrol under a name that another goes by. An honest convener takes the one that
+it has known by that name for the longest time, so no player that made itself known is kept out by one that learnt the
+name from it. Keys need no such rule: nobody enrols with another's (``holds_key``).
 """
 
 from mechdesign.group.lobby.convention import (
@@ -28,14 +32,7 @@ from mechdesign.group.lobby.convention import (
     valid_enrolment,
     valid_proposal,
 )
-from mechdesign.group.lobby.events import (
-    Flood,
-    FormationEffect,
-    FormationFailed,
-    Formed,
-    Seat,
-    record_key,
-)
+from mechdesign.group.lobby.events import Flood, FormationEffect, FormationFailed, Formed, NamedSince, Seat, record_key
 from mechdesign.group.messages import Append
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import MemberId
@@ -57,6 +54,7 @@ class Formation:
         seat: our keys and checks.
         now: when we first saw it.
         keep: how long it is kept after its end.
+        named: since when we know players by their names.
 
     Attributes:
         mine: our enrolment, or None.
@@ -67,7 +65,7 @@ class Formation:
         dropped: what was refused, by reason.
     """
 
-    def __init__(self, announcement: Announcement, seat: Seat, now: Instant, keep: Instant) -> None:
+    def __init__(self, announcement: Announcement, seat: Seat, now: Instant, keep: Instant, named: NamedSince) -> None:
         self.announcement = announcement
         self.id = announcement.id
         self.mine: Enrolment | None = None
@@ -81,6 +79,7 @@ class Formation:
         self._seat = seat
         self._me = seat.signer.public
         self._keep = keep
+        self._named = named
         self._convenes = announcement.convener == self._me
         self._attempt_time = announcement.terms.attempt_ms * 1000
         self._enrolments: dict[MemberId, Enrolment] = {}
@@ -310,18 +309,31 @@ class Formation:
         return self._close(now)
 
     def _close(self, now: Instant) -> list[FormationEffect]:
-        """Choose among the enrolled: first come, first served, without those who repeat a name or a key."""
+        """Choose among the enrolled: first come, first served, without those who share a key or another's name."""
         self._close_at = None
         taken: set[bytes | str] = set()
         chosen: list[Enrolment] = []
         own = [self.mine] if self.mine is not None else []
-        for enrolment in [*own, *(each for each in self._enrolments.values() if each != self.mine)]:
+        for enrolment in [*own, *(each for each in self._bearers().values() if each != self.mine)]:
             line = enrolment.line
+            # Two who know one secret can both show that they do.
             claims: set[bytes | str] = {line.name, line.curve, line.sealing}
             if len(chosen) < self.announcement.terms.size_max and not claims & taken:
                 chosen.append(enrolment)
                 taken |= claims
         return self._propose(0, chosen, now)
+
+    def _bearers(self) -> dict[str, Enrolment]:
+        """For each name the enrolment of whoever has been known by it for the longest time, or else came first."""
+        bearers: dict[str, Enrolment] = {}
+        for enrolment in self._enrolments.values():
+            name = enrolment.line.name
+            bearers[name] = min(bearers.get(name, enrolment), enrolment, key=self._age)
+        return bearers
+
+    def _age(self, enrolment: Enrolment) -> tuple[bool, Instant]:
+        since = self._named(enrolment.member, enrolment.line.name)
+        return since is None, since or 0
 
     def _propose(self, attempt: int, chosen: list[Enrolment], now: Instant) -> list[FormationEffect]:
         terms = self.announcement.terms

@@ -11,16 +11,31 @@ failed                  announcement                          why
 ======================= ===================================== =========================================================
 
 They are deleted when the announcement's date alone makes every honest player refuse it (``clocks_s``).
+
+Announcing costs a liar nothing, so what we keep of others is shared fairly. An announcement is in the share that the
+presence record of its convener is in (``shares.py``), with the rank that it has there; where the convener is not known,
+in that of the neighbour that brought it. Where a share is full its finished ones go first, then the second ones of a
+convener before the first of another, then whose convener ranks last. Those for which we enrolled never go.
 """
 
 from collections.abc import Iterable, Iterator
 
 from mechdesign.group.lobby.config import LobbyConfig
 from mechdesign.group.lobby.convention import Announcement, Certificate, Item, signed_by, valid_announcement
-from mechdesign.group.lobby.events import Announced, Flood, FormationEffect, Formed, Seat, record_key
+from mechdesign.group.lobby.events import (
+    Announced,
+    Flood,
+    FormationEffect,
+    Formed,
+    NamedSince,
+    Seat,
+    Standing,
+    record_key,
+)
 from mechdesign.group.lobby.formation import Formation
 from mechdesign.group.lobby.items import parse_announcement, parse_enrolment, parse_item, parse_proposal
 from mechdesign.group.lobby.packets import NONCE_BYTES
+from mechdesign.group.lobby.shares import RANK_MAX
 from mechdesign.group.lobby.terms import Terms
 from mechdesign.group.messages import Append, Compact
 from mechdesign.kernel.config import microseconds
@@ -45,12 +60,16 @@ class Formations:
         config: bounds.
         wall: microseconds of the wall clock at instant 0 of the driver's clock.
         entropy: where nonces come from.
+        standing: where conveners stand in the address book.
+        named: since when the address book knows players by their names.
 
     Attributes:
         dropped: what was refused, by reason.
     """
 
-    def __init__(self, seat: Seat, config: LobbyConfig, wall: int, entropy: Entropy) -> None:
+    def __init__(
+        self, seat: Seat, config: LobbyConfig, wall: int, entropy: Entropy, *, standing: Standing, named: NamedSince
+    ) -> None:
         self.dropped: dict[str, int] = {}
         self._seat = seat
         self._me = seat.signer.public
@@ -59,6 +78,8 @@ class Formations:
         self._keep = microseconds(config.certificate_s)
         self._wall = wall
         self._entropy = entropy
+        self._standing = standing
+        self._named = named
         self._known: dict[bytes, Formation] = {}
         self._brought: dict[bytes, MemberId] = {}
         self._past: dict[bytes, None] = {}
@@ -150,7 +171,7 @@ class Formations:
             return self._drop("clock")
         if announcement.convener == self._me or not valid_announcement(announcement, self._seat.scheme):
             return self._drop("announcement")
-        if not self._make_room(source):
+        if not self._make_room(announcement.convener, source):
             return self._drop("full")
         formation = self._add(announcement, now)
         self._brought[formation.id] = source
@@ -158,15 +179,47 @@ class Formations:
             return self._note(formation, formation.take(item, now))
         return [Flood(announcement), Announced(formation.id, announcement)]
 
-    def _make_room(self, source: MemberId) -> bool:
-        """Whether a neighbour may bring another formation; one of its own that is finished makes place for it."""
-        share = [key for key, neighbour in self._brought.items() if neighbour == source]
-        if len(share) < self._config.formations_max and len(self._brought) < self._config.formations_all_max:
-            return True
-        finished = next((key for key in share if not self._known[key].running), None)
+    def _make_room(self, convener: MemberId, source: MemberId) -> bool:
+        """Whether a neighbour may bring another formation; one that deserves its place less makes room for it."""
+        shares: dict[MemberId, list[bytes]] = {}
+        for key, neighbour in self._brought.items():
+            shares.setdefault(self._share(self._known[key].announcement.convener, neighbour), []).append(key)
+        own = self._share(convener, source)
+        ours = crowd = shares.get(own, [])
+        if len(ours) < self._config.formations_max:
+            if len(self._brought) < self._config.formations_all_max:
+                return True
+            crowd = shares[max(shares, key=lambda share: (len(shares[share]), share == own, share))]
+        finished = next((key for key in crowd if not self._known[key].running), None)
         if finished is not None:
             self._forget(finished)
-        return finished is not None
+            return True
+        places = self._places(crowd)
+        worst = max(places, key=lambda key: places[key])
+        first = sum(self._known[key].announcement.convener == convener for key in crowd)
+        if crowd is ours and places[worst] <= (first, self._rank(convener)):
+            return False
+        # It may come again one day: it is only now that we have no place for it.
+        del self._brought[worst], self._known[worst]
+        return True
+
+    def _share(self, convener: MemberId, source: MemberId) -> MemberId:
+        standing = self._standing(convener)
+        return source if standing is None else standing[0]
+
+    def _rank(self, convener: MemberId) -> int:
+        standing = self._standing(convener)
+        return RANK_MAX if standing is None else standing[1]
+
+    def _places(self, crowd: Iterable[bytes]) -> dict[bytes, tuple[int, int]]:
+        """How many of its convener came before each, and where that one ranks; the greatest goes first."""
+        count: dict[MemberId, int] = {}
+        places: dict[bytes, tuple[int, int]] = {}
+        for key in crowd:
+            convener = self._known[key].announcement.convener
+            places[key] = (count.setdefault(convener, 0), self._rank(convener))
+            count[convener] += 1
+        return places
 
     def _forget(self, key: bytes) -> None:
         del self._known[key]
@@ -174,7 +227,7 @@ class Formations:
         self._past[key] = None
 
     def _add(self, announcement: Announcement, now: Instant) -> Formation:
-        formation = Formation(announcement, self._seat, now, self._keep)
+        formation = Formation(announcement, self._seat, now, self._keep, self._named)
         self._known[formation.id] = formation
         return formation
 

@@ -122,11 +122,16 @@ class Gossip:
             for record in self._live()
             if record.member != peer and record.sequence > theirs.get(record.member, -1)
         ]
-        records = [(record.wire, self._left(record, now)) for record in newer[:_PUSHED_MAX]]
+        # Ours has the rank 0 with every neighbour. What ranks first goes first, since not all may fit.
+        ranks = self._book.ranks() if newer else {}
+        newer.sort(key=lambda record: ranks.get(record.member, 0))
+        records = [
+            (record.wire, self._left(record, now), ranks.get(record.member, 0)) for record in newer[:_PUSHED_MAX]
+        ]
         mirror = self._book.newest(peer)
         if mirror is not None and mirror.sequence > theirs.get(peer, -1):
             # A record of its own that it forgot, dead or alive: without it, it would never go past that number.
-            records.append((mirror.wire, 0))
+            records.append((mirror.wire, 0, 0))
         names = frozenset(lists.names)
         items = [item.wire for name, item in self._formations.items.items() if name not in names]
         packets: list[LobbyPacket] = [

@@ -56,7 +56,7 @@ _COST_BYTES = 512
 
 def _whole(record: Presence) -> Records:
     """Our own record as it leaves us: with all its life before it."""
-    return Records(((record.wire, record.lifetime_s * 1000),))
+    return Records(((record.wire, record.lifetime_s * 1000, 0),))
 
 
 class Lobby:
@@ -78,7 +78,7 @@ class Lobby:
         self._config = config
         self._herald = Herald(seat.signer, seat.line, seat.possession, addresses, config.lifetime_s, wall)
         self._book = Book(seat.scheme, seat.holds_key, config, wall)
-        self._formations = Formations(seat, config, wall, entropy)
+        self._formations = Formations(seat, config, wall, entropy, standing=self._book.standing, named=self._book.named)
         self._waves = Waves(seat.signer, seat.scheme, config, entropy)
         self._dialler = Dialler(config, entropy)
         self._gossip = Gossip(config, self._book, self._formations)
@@ -152,6 +152,7 @@ class Lobby:
             case LinkDown(peer):
                 self._linked.pop(peer, None)
                 self._gossip.unlinked(peer)
+                self._book.unlinked(peer)
                 return [*self._wave(self._waves.unlinked(peer, now), now), *self._dial(now)]
             case Packet(peer, data):
                 return self._packet(peer, data, now)
@@ -226,7 +227,7 @@ class Lobby:
                 return self._drop("malformed")
             case Records(records):
                 meter.charge(0, len(records), now)
-                return [effect for data, left in records for effect in self._record(data, left * 1000, peer, now)]
+                return [effect for each in records for effect in self._record(*each, peer, now)]
             case Items(items):
                 meter.charge(0, len(items), now)
                 return [
@@ -251,23 +252,24 @@ class Lobby:
             meter = self._meters[peer] = Meter(1, self._config.cost_per_s, self._config.cost_burst)
         return meter
 
-    def _record(self, data: bytes, left: Instant, source: MemberId, now: Instant) -> list[LobbyEffect]:
+    def _record(self, data: bytes, left_ms: int, rank: int, source: MemberId, now: Instant) -> list[LobbyEffect]:
         record = parse_presence(data)
         if record is None:
             return self._drop("malformed")
         if record.member == self._me:
             return self._mirrored(record, now)
-        sighting = self._book.take(record, left, source, now)
+        sighting = self._book.take(record, left_ms * 1000, source, now, rank)
         if sighting is None:
             return []
         before, goes = sighting.before, record.lifetime_s == 0
         if not goes:
-            left = self._book.left(record.member, now)
-        effects = self._spread(Records(((data, left // 1000),)), source)
+            left_ms, rank = self._book.left(record.member, now) // 1000, self._book.rank(record.member)
+        effects = self._spread(Records(((data, left_ms, rank),)), source)
+        told: list[LobbyEffect] = [] if sighting.ousted is None else [PeerGone(sighting.ousted)]
         if goes:
-            told: list[LobbyEffect] = [] if before is None else [PeerGone(before)]
+            told += [] if before is None else [PeerGone(before)]
         elif before is None or not before.same_place(record):
-            told = [PeerKnown(record)]
+            told.append(PeerKnown(record))
             self._gossip.news(now)
         else:
             return effects

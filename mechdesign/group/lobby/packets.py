@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from mechdesign.group.lobby.presence import PRESENCE_BYTES_MAX
+from mechdesign.group.lobby.shares import RANK_MAX
 from mechdesign.kernel.crypto import KEY_BYTES, SIGNATURE_BYTES, MemberId
 from mechdesign.kernel.errors import WireError
 from mechdesign.kernel.wire import DIGEST_BYTES, Value, decode, encode
@@ -50,9 +51,9 @@ _MILLISECONDS_MAX = 2**32
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Presence records, each with what is left of its life at the sender in milliseconds."""
+    """Presence records, each with what is left of its life at the sender in milliseconds, and with its rank there."""
 
-    records: tuple[tuple[bytes, int], ...]
+    records: tuple[tuple[bytes, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +188,15 @@ def _pairs(value: Value, most: int) -> list[tuple[Value, Value]] | None:
 
 def _records(fields: _Fields) -> Records | None:
     records = []
-    for data, left in _pairs(fields[0], _RECORDS_MAX) or ():
-        left_ms = _number(left, _MILLISECONDS_MAX)
-        if type(data) is not bytes or len(data) > PRESENCE_BYTES_MAX or left_ms is None:
+    if type(fields[0]) is not tuple or len(fields[0]) > _RECORDS_MAX:
+        return None
+    for value in fields[0]:
+        if type(value) is not tuple or len(value) != 3:
             return None
-        records.append((data, left_ms))
+        data, left, rank = value[0], _number(value[1], _MILLISECONDS_MAX), _number(value[2], RANK_MAX)
+        if type(data) is not bytes or len(data) > PRESENCE_BYTES_MAX or left is None or rank is None:
+            return None
+        records.append((data, left, rank))
     return Records(tuple(records)) if records else None
 
 

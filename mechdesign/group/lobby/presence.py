@@ -29,8 +29,8 @@ __all__ = [
     "well_formed_line",
 ]
 
-KeyCheck: TypeAlias = Callable[[SignatureScheme, MemberId, bytes, bytes], bool]
-"""``check(scheme, member, sealing key, proof)``: whether the proof shows that the member knows its sealing key."""
+KeyCheck: TypeAlias = Callable[[SignatureScheme, Member, bytes], bool]
+"""``check(scheme, line, proof)``: whether the proof shows that a member knows the sealing and CURVE key of its line."""
 
 PRESENCE_BYTES_MAX = 2048
 """No presence record is longer: it also introduces a stranger to a transport."""
@@ -55,7 +55,7 @@ class Presence:
 
     Attributes:
         line: the player's keys and the name that it goes by, as they would stand in a roster; the name is a hint.
-        possession: the proof that it knows its sealing key; opaque here.
+        possession: the proof that it knows its sealing and its CURVE key; opaque here.
         addresses: where it can be dialled, at most four; none where it only dials others.
         sequence: the newest wins; microseconds of the signer's wall clock.
         lifetime_s: how long it counts, in seconds; 0 is a farewell.
@@ -137,12 +137,12 @@ def parse_presence(data: bytes) -> Presence | None:
 
 
 def holds(record: Presence, scheme: SignatureScheme, holds_key: KeyCheck) -> bool:
-    """Whether a record is signed by its member, and its sealing key is the member's."""
+    """Whether a record is signed by its member, and the keys in it are the member's."""
     line = record.line
     return (
         scheme.valid_key(line.id)
         and scheme.verify(line.id, record.signed, record.signature)
-        and holds_key(scheme, line.id, line.sealing, record.possession)
+        and holds_key(scheme, line, record.possession)
     )
 
 
@@ -167,7 +167,7 @@ class Herald:
     Args:
         signer: signs for us.
         line: our line of a roster.
-        possession: the proof that we know our sealing key.
+        possession: the proof that we know our sealing and our CURVE key.
         addresses: where we can be dialled.
         lifetime_s: of each record.
         wall: microseconds of the wall clock at instant 0 of the driver's clock.

@@ -10,50 +10,41 @@ the others is metered. Whoever reads the relayed packets learns who writes to wh
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from mechdesign.group.messages import Append, Compact
 from mechdesign.group.meter import Meter
 from mechdesign.group.multicast.envelope import SECRET_BYTES, Envelope, open_envelope, seal_envelope
 from mechdesign.group.multicast.letters import Letter, Receipt, parse_post
+from mechdesign.group.multicast.outgoing import (
+    LETTER,
+    PREFIX_BYTES,
+    TABLE,
+    Direct,
+    Outgoing,
+    decoded,
+    of_epoch,
+    prefix_of,
+)
 from mechdesign.group.multicast.private import places_of
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.config import GroupConfig, microseconds
 from mechdesign.kernel.crypto import MemberId, SignatureScheme, Signer
-from mechdesign.kernel.errors import JournalError, LocalProtocolError, WireError
+from mechdesign.kernel.errors import JournalError, LocalProtocolError
 from mechdesign.kernel.exchange import Exchange, Holder
 from mechdesign.kernel.machine import Entropy, Instant
-from mechdesign.kernel.wire import Value, decode, digest, encode
+from mechdesign.kernel.wire import Value, digest, encode
 from mechdesign.transport.messages import Send
 
-__all__ = ["LETTERS_MAX", "TABLE", "Acknowledged", "Direct", "DirectDelivered", "DirectEffect", "DirectMulticast"]
+__all__ = ["LETTERS_MAX", "Acknowledged", "Direct", "DirectDelivered", "DirectEffect", "DirectMulticast"]
 
 LETTERS_MAX = 64
 """So many letters to one recipient may wait for its receipt."""
 
 _SEEN_MAX = 4096
 _SLOWER_MAX = 6
-TABLE = "direct"
-"""The journal's table of letters."""
-
 _COUNTS = b"counts"
-_LETTER = b"letter/"
-
-
-@dataclass(frozen=True, slots=True)
-class Direct:
-    """Request: carry ``data`` to some members.
-
-    Attributes:
-        key: names the letter in ``Acknowledged``; one that waits for receipts under this key already is not sent again.
-        to: the recipients, one or more other members.
-        data: the content, at most the roster's ``submission_bytes_max``.
-    """
-
-    key: bytes
-    to: tuple[MemberId, ...]
-    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +78,6 @@ class Acknowledged:
 DirectEffect: TypeAlias = Append | Compact | Send | DirectDelivered | Acknowledged
 
 
-@dataclass(slots=True)
-class _Outgoing:
-    """A letter of ours on its way."""
-
-    to: tuple[int, ...]
-    sequences: tuple[int, ...]
-    data: bytes
-    secret: bytes
-    due: Instant
-    posted: Instant | None = None
-    attempt: int = 0
-    missing: set[int] = field(default_factory=set)
-
-    def encode(self) -> bytes:
-        return encode((self.to, self.sequences, self.data, self.secret))
-
-
 class DirectMulticast:
     """The letters of one member in one epoch; a machine beside the group core.
 
@@ -134,11 +108,9 @@ class DirectMulticast:
             raise LocalProtocolError("only a member of the roster takes part in its multicast")
         self._roster, self._me, self._signer, self._scheme = roster, me, signer, scheme
         self._exchange, self._holder, self._entropy = exchange, holder, entropy
-        # Letters end with the epoch; what a crash at its end left behind is of no concern to the next.
-        self._prefix = roster.epoch.to_bytes(4, "big")
         self._retry = 2 * microseconds(config.pull_retry_s)
         self._linked: list[int] = []
-        self._outgoing: dict[bytes, _Outgoing] = {}
+        self._outgoing: dict[bytes, Outgoing] = {}
         self._sent = [0] * roster.n
         self._taken = [0] * roster.n
         self._early: list[dict[int, bytes | None]] = [{} for _ in range(roster.n)]
@@ -159,26 +131,21 @@ class DirectMulticast:
             JournalError: a record is damaged.
         """
         for table, name, data in records:
-            if table != TABLE or not name.startswith(self._prefix):
+            if table != TABLE or not of_epoch(name, self._roster):
                 continue
-            key = name[len(self._prefix) :]
-            try:
-                value = decode(data)
-            except WireError as error:
-                raise JournalError(f"the journal's record of a letter is damaged: {error}") from error
-            match value:
+            key = name[PREFIX_BYTES:]
+            if key.startswith(LETTER):
+                letter = Outgoing.read(data, self._roster, now)
+                self._outgoing[key[len(LETTER) :]] = letter
+                for place, number in zip(letter.to, letter.sequences, strict=True):
+                    self._sent[place] = max(self._sent[place], number + 1)
+                continue
+            match decoded(data):
                 case (tuple(sent), tuple(taken)) if key == _COUNTS:
                     self._sent = [max(pair) for pair in zip(self._sent, self._numbers(sent), strict=True)]
                     self._taken = self._numbers(taken)
-                case (tuple(to), tuple(sequences), bytes(content), bytes(secret)) if key.startswith(_LETTER):
-                    places = tuple(place for place in to if isinstance(place, int))
-                    numbers = tuple(number for number in sequences if isinstance(number, int))
-                    letter = _Outgoing(places, numbers, content, secret, now, missing=set(places))
-                    self._outgoing[key[len(_LETTER) :]] = letter
-                    for place, number in zip(places, numbers, strict=True):
-                        self._sent[place] = max(self._sent[place], number + 1)
                 case _:
-                    raise JournalError("the journal's record of a letter is damaged")
+                    raise JournalError("the journal's record of letters is damaged")
 
     def _numbers(self, values: Sequence[Value]) -> list[int]:
         numbers = [value for value in values if isinstance(value, int)]
@@ -203,13 +170,13 @@ class DirectMulticast:
                 name = self._roster.members[place].name
                 raise LocalProtocolError(f"{LETTERS_MAX} letters wait for a receipt of {name}: it is away or slow")
         sequences = tuple(self._sent[place] for place in places)
-        letter = _Outgoing(places, sequences, request.data, self._entropy(SECRET_BYTES), now, missing=set(places))
+        letter = Outgoing(places, sequences, request.data, self._entropy(SECRET_BYTES), now, missing=set(places))
         # Refuses a recipient whose key is no good, before anything of the letter is kept.
         sends = self._post(letter, now)
         for place in places:
             self._sent[place] += 1
         self._outgoing[request.key] = letter
-        return [Append(TABLE, self._name(request.key), letter.encode()), *sends]
+        return [Append(TABLE, self._name(request.key), letter.encode(self._roster)), *sends]
 
     @property
     def deadline(self) -> Instant | None:
@@ -230,7 +197,7 @@ class DirectMulticast:
             for key, letter in self._outgoing.items()
         )
 
-    def _post(self, letter: _Outgoing, now: Instant) -> list[Send]:
+    def _post(self, letter: Outgoing, now: Instant) -> list[Send]:
         sender = self._signer.public
         sealed = seal_envelope(
             self._roster, self._exchange, sender, letter.to, _purpose(letter.sequences), letter.data, letter.secret
@@ -332,6 +299,7 @@ class DirectMulticast:
         if receipt.upto > self._sent[receipt.sender]:
             return self._drop("receipt")
         events: list[DirectEffect] = []
+        records: list[Append] = []
         gone: list[tuple[str, bytes]] = []
         for key, letter in list(self._outgoing.items()):
             if receipt.sender not in letter.missing:
@@ -340,16 +308,18 @@ class DirectMulticast:
                 continue
             letter.missing.discard(receipt.sender)
             events.append(Acknowledged(key, self._roster.ids[receipt.sender]))
-            if not letter.missing:
-                del self._outgoing[key]
-                gone.append((TABLE, self._name(key)))
-        return [Compact((self._counts(),), tuple(gone)), *events] if gone else events
+            if letter.missing:
+                records.append(Append(TABLE, self._name(key), letter.encode(self._roster), sync=False))
+                continue
+            del self._outgoing[key]
+            gone.append((TABLE, self._name(key)))
+        return [*records, *([Compact((self._counts(),), tuple(gone))] if gone else []), *events]
 
     def _name(self, key: bytes) -> bytes:
-        return self._prefix + _LETTER + key
+        return prefix_of(self._roster) + LETTER + key
 
     def _counts(self) -> Append:
-        return Append(TABLE, self._prefix + _COUNTS, encode((tuple(self._sent), tuple(self._taken))))
+        return Append(TABLE, prefix_of(self._roster) + _COUNTS, encode((tuple(self._sent), tuple(self._taken))))
 
 
 def _purpose(sequences: tuple[int, ...]) -> bytes:

@@ -1,5 +1,6 @@
 """The packets of direct multicast: letters and receipts, each signed by its sender and relayed as it is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -96,27 +97,30 @@ def parse_post(data: bytes, roster: Roster, scheme: SignatureScheme) -> Post | N
 
 def _read(outer: int, value: Value, roster: Roster) -> Post | None:
     match value:
-        case (int(kind), bytes(prefix), sender, tuple(to), *rest) if kind == outer:
-            places = _numbers(to, roster.n)
-            if prefix != roster.digest[:_PREFIX_BYTES] or not _numbers((sender,), roster.n) or not places:
-                return None
-            if list(places) != sorted(set(places)) or sender in places:
-                return None
+        case (int(kind), bytes(prefix), int(author), tuple(to), *rest) if kind == outer:
+            sender, places = _number(author, roster.n), _numbers(to, roster.n)
         case _:
             return None
+    if prefix != roster.digest[:_PREFIX_BYTES] or sender is None or not places:
+        return None
+    if list(places) != sorted(set(places)) or sender in places:
+        return None
     match kind, rest:
-        case 32, [tuple(numbers), attempt, bytes(envelope)]:
-            sequences = _numbers(numbers, _NUMBER_MAX)
-            if sequences is None or len(sequences) != len(places) or _numbers((attempt,), _NUMBER_MAX) is None:
-                return None
-            return Letter(sender, places, sequences, attempt, envelope)  # type: ignore[arg-type]  # checked above
-        case 33, [upto, sequence, attempt]:
-            if _numbers((upto, sequence, attempt), _NUMBER_MAX) is None or len(places) != 1:
-                return None
-            return Receipt(sender, places, upto, sequence, attempt)  # type: ignore[arg-type]  # checked above
+        case 32, [tuple(numbers), int(tries), bytes(envelope)]:
+            sequences, attempt = _numbers(numbers, _NUMBER_MAX), _number(tries, _NUMBER_MAX)
+            if sequences is not None and len(sequences) == len(places) and attempt is not None:
+                return Letter(sender, places, sequences, attempt, envelope)
+        case 33, [*numbers]:
+            match _numbers(numbers, _NUMBER_MAX):
+                case (upto, sequence, attempt) if len(places) == 1:
+                    return Receipt(sender, places, upto, sequence, attempt)
     return None
 
 
-def _numbers(values: tuple[Value, ...], below: int) -> tuple[int, ...] | None:
-    numbers = tuple(value for value in values if type(value) is int and 0 <= value < below)
+def _number(value: Value, below: int) -> int | None:
+    return value if type(value) is int and 0 <= value < below else None
+
+
+def _numbers(values: Sequence[Value], below: int) -> tuple[int, ...] | None:
+    numbers = tuple(number for number in (_number(value, below) for value in values) if number is not None)
     return numbers if len(numbers) == len(values) else None

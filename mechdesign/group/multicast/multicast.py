@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from mechdesign.group.messages import Broadcast, Delivered
-from mechdesign.group.multicast.direct import TABLE, Direct, DirectEffect, DirectMulticast
+from mechdesign.group.multicast.direct import Direct, DirectEffect, DirectMulticast
 from mechdesign.group.multicast.letters import is_post
 from mechdesign.group.multicast.private import Private, PrivateEvent, PrivateMulticast
 from mechdesign.group.roster import Roster
-from mechdesign.group.topology import LINKS_KIND, Topology
+from mechdesign.group.topology import LINKS_KIND, Located, Topology
 from mechdesign.kernel.config import GroupConfig
 from mechdesign.kernel.crypto import MemberId, SignatureScheme, Signer
 from mechdesign.kernel.errors import LocalProtocolError
 from mechdesign.kernel.exchange import Exchange, Holder
 from mechdesign.kernel.machine import Entropy, Instant
 
-__all__ = ["TABLE", "Means", "Multicast", "MulticastEffect", "is_beside"]
+__all__ = ["Means", "Multicast", "MulticastEffect", "is_beside"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Means:
     entropy: Entropy
 
 
-MulticastEffect: TypeAlias = DirectEffect | Broadcast
+MulticastEffect: TypeAlias = DirectEffect | Broadcast | Located
 """What it asks for: a private message goes to the group core as a broadcast."""
 
 
@@ -58,10 +58,17 @@ class Multicast:
         scheme: checks everybody's signatures.
         config: intervals and rates.
         means: for messages to some members; without them there is only the map of links.
+        address: where we listen, for the others to know; empty where nobody can dial us.
     """
 
     def __init__(
-        self, roster: Roster, signer: Signer, scheme: SignatureScheme, config: GroupConfig, means: Means | None
+        self,
+        roster: Roster,
+        signer: Signer,
+        scheme: SignatureScheme,
+        config: GroupConfig,
+        means: Means | None,
+        address: str = "",
     ) -> None:
         self._roster = roster
         self._private: PrivateMulticast | None = None
@@ -70,7 +77,7 @@ class Multicast:
             exchange, holder, entropy = means.exchange, means.holder, means.entropy
             self._private = PrivateMulticast(roster, signer.public, exchange, holder, entropy)
             self._direct = DirectMulticast(roster, signer, scheme, exchange, holder, config, entropy)
-        self._topology = Topology(roster, signer, scheme)
+        self._topology = Topology(roster, signer, scheme, address)
 
     def restore(self, records: Iterable[tuple[str, bytes, bytes]], now: Instant) -> None:
         """Take back the journal's records; others than ours are passed over.
@@ -113,7 +120,7 @@ class Multicast:
     def packet(self, place: int, data: bytes, now: Instant) -> Sequence[MulticastEffect]:
         """Take a packet that :func:`is_beside`; never raises."""
         if not is_post(data):
-            return self._topology.receive(place, data, now)
+            return [*self._topology.receive(place, data, now), *self._topology.located()]
         return [] if self._direct is None else self._direct.receive(place, data, now)
 
     def tick(self, now: Instant) -> Sequence[MulticastEffect]:

@@ -68,23 +68,30 @@ class Annals:
             raise JournalError(f"the journal's record of an epoch is damaged: {error}") from error
         raise JournalError("the journal's record of an epoch is damaged")
 
-    def contradicted(self, channel: bytes, wire: bytes, scheme: SignatureScheme) -> list[EvidenceFound]:
-        """Proofs against those who signed another end of an epoch beside the one that we know."""
+    def contradicted(self, channel: bytes, wire: bytes, scheme: SignatureScheme) -> list[EvidenceFound] | None:
+        """Proofs against those who signed another end of an epoch beside the one that we know; None if nobody did."""
         for roster, known, encoded in self._ends:
             if channel_of(roster) == channel and wire != encoded:
                 return contradiction(roster, known, wire, scheme)
         return []
 
 
-def contradiction(roster: Roster, known: EpochCertificate, wire: bytes, scheme: SignatureScheme) -> list[EvidenceFound]:
-    """Proofs against those who signed another end of an epoch beside a known one; empty where it is the same."""
+def contradiction(
+    roster: Roster, known: EpochCertificate, wire: bytes, scheme: SignatureScheme
+) -> list[EvidenceFound] | None:
+    """Proofs against those who signed another end of an epoch beside a known one.
+
+    Empty where it is the same end, None where it is another that no quorum signed.
+    """
     other = EpochCertificate.parse(wire)
     try:
-        if other is None or other.statement(roster) == known.statement(roster):
+        if other is None:
+            return None
+        if other.statement(roster) == known.statement(roster):
             return []
         other.follow(roster, scheme)
     except VerificationError:
-        return []
+        return None
     ours, theirs = known.statement(roster), other.statement(roster)
     return double_signers(
         roster,

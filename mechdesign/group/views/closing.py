@@ -56,8 +56,13 @@ class Closing:
         self._end = (final.encode(), view)
         self._said[me] = (statement, statement.sign(self._signer))
 
-    def heard(self, said: Signatures) -> tuple[list[tuple[int, bytes]], list[EvidenceFound]]:
-        """Take signatures that somebody passed on; gives those that hold and are new, and proofs of double ones."""
+    def heard(self, said: Signatures) -> tuple[list[tuple[int, bytes]], list[EvidenceFound], bool]:
+        """Take signatures that somebody passed on.
+
+        Returns:
+            Those that hold and are new, proofs of double ones, and whether all that were looked at hold. Nothing behind
+            the first that does not is looked at: nobody honest passes that on.
+        """
         statement = Statement(self._roster.digest, said.checkpoint, said.state, said.successor)
         fresh: list[tuple[int, bytes]] = []
         proofs: list[EvidenceFound] = []
@@ -66,7 +71,7 @@ class Closing:
             if place >= self._roster.n or place in self._proved or (known is not None and known[0] == statement):
                 continue
             if not statement.signed(self._roster.ids[place], signature, self._scheme):
-                continue
+                return fresh, proofs, False
             if known is None:
                 self._said[place] = (statement, signature)
                 fresh.append((place, signature))
@@ -77,7 +82,7 @@ class Closing:
             fresh.append((place, signature))
             if statement == self.statement:
                 self._said[place] = (statement, signature)
-        return fresh, proofs
+        return fresh, proofs, True
 
     def ends(self) -> list[tuple[Statement, int, bytes]]:
         """(end, member, signature) of everything that is kept."""

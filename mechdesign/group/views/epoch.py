@@ -7,13 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from mechdesign.group.channel import channel_of, frame
+from mechdesign.group.checkpoint import Checkpoint
 from mechdesign.group.committer import CommitRule
 from mechdesign.group.core import GroupCore
-from mechdesign.group.messages import Append, Broadcast, Compact, GroupEffect, Submission
+from mechdesign.group.messages import Append, Broadcast, Compact, EvidenceFound, GroupEffect, Submission
+from mechdesign.group.multicast.private import PRIVATE
 from mechdesign.group.roster import Roster
 from mechdesign.group.views.closing import Closing
 from mechdesign.group.views.statement import Statement
-from mechdesign.group.views.view import Convicts
+from mechdesign.group.views.view import Convicts, is_reserved, is_view_key
 from mechdesign.kernel.config import GroupConfig
 from mechdesign.kernel.crypto import SignatureScheme, Signer
 from mechdesign.kernel.errors import JournalError, WireError
@@ -21,7 +23,7 @@ from mechdesign.kernel.machine import Instant
 from mechdesign.kernel.wire import decode, encode
 from mechdesign.transport.messages import Send
 
-__all__ = ["BEGINNING", "Epoch", "beginning", "read_beginning"]
+__all__ = ["BEGINNING", "Epoch", "beginning", "read_beginning", "records_of"]
 
 BEGINNING = ("view", b"epoch")
 """Where in the journal the present epoch's roster and state stand: (table, key)."""
@@ -44,7 +46,7 @@ class Epoch:
     Attributes:
         channel: of its frames.
         closing: the signatures under its end.
-        over: whether the next has begun; then only frames leave it.
+        over: whether the next has begun; then only frames and proofs leave it.
     """
 
     def __init__(
@@ -62,7 +64,8 @@ class Epoch:
         self.closing = Closing(roster, signer, scheme)
         self.over = False
         self.refusal = ""
-        self._prefix = roster.epoch.to_bytes(4, "big")
+        self._me = signer.public
+        self._prefix = _prefix(roster)
         self._signed: Statement | None = None
         self._framed: tuple[bytes, bytes] = (b"", b"")
 
@@ -74,15 +77,30 @@ class Epoch:
         Raises:
             JournalError: a record is damaged.
         """
-        own = []
+        records = list(records)
+        own = records_of(self.roster, records)
         for table, key, data in records:
-            if table in _TABLES and key.startswith(self._prefix):
-                own.append((table, key[len(self._prefix) :], data))
-            elif (table, key) == _SIGNED:
+            if (table, key) == _SIGNED:
                 self._signed = _read(data)
         for key in used:
             self.core.outbox.used(key)
         return self.core.restore(own, now)
+
+    def unordered(self, final: bytes) -> tuple[list[tuple[bytes, Submission]], list[bytes]]:
+        """What of ours the epoch did not order, and the other keys that we used in it.
+
+        Its last checkpoint says what it ordered, also to one that never saw the end of the log.
+        """
+        me = self.roster.place(self._me)
+        checkpoint = Checkpoint.parse(final, self.roster)
+        assert me is not None
+        assert checkpoint is not None
+        outbox = self.core.outbox
+        pending = list(outbox.pending(checkpoint.counts[me].has))
+        left = {key for key, _ in pending}
+        # What is sealed for members of one roster is for the layer beside to seal again.
+        again = [(key, said) for key, said in pending if said.kind != PRIVATE and not is_reserved(said.kind)]
+        return again, [key for key in outbox.keys if key not in left and not is_view_key(key)]
 
     def carry(self, pending: Iterable[tuple[bytes, Submission]], now: Instant) -> list[Append]:
         """Take over what the epoch before did not order; gives the records to be written with the beginning."""
@@ -91,12 +109,14 @@ class Epoch:
         return [self._keyed(effect) for effect in effects if isinstance(effect, Append)]
 
     def wrap(self, effects: Sequence[GroupEffect]) -> list[GroupEffect]:
-        """What the core asks for, on its channel and under its keys; once the epoch is over only its frames."""
+        """What the core asks for, on its channel and under its keys; once the epoch is over only frames and proofs."""
         wrapped: list[GroupEffect] = []
         for effect in effects:
             match effect:
                 case Send(peer, data):
                     wrapped.append(Send(peer, self._frame(data)))
+                case EvidenceFound():
+                    wrapped.append(effect)
                 case _ if self.over:
                     continue
                 case Append():
@@ -134,6 +154,16 @@ class Epoch:
         if self._framed[0] is not packet:
             self._framed = packet, frame(self.channel, packet)
         return self._framed[1]
+
+
+def _prefix(roster: Roster) -> bytes:
+    return roster.epoch.to_bytes(4, "big")
+
+
+def records_of(roster: Roster, records: Iterable[tuple[str, bytes, bytes]]) -> list[tuple[str, bytes, bytes]]:
+    """What a journal holds of the core of one epoch, under the core's own keys."""
+    prefix = _prefix(roster)
+    return [(part, key[len(prefix) :], data) for part, key, data in records if part in _TABLES and key[:4] == prefix]
 
 
 def beginning(roster: Roster, state: bytes) -> Append:

@@ -8,11 +8,11 @@ Anybody with a link may ask, for a joiner is no member yet; each is answered onc
 from collections.abc import Mapping, Sequence
 
 from mechdesign.group.channel import channel_of
-from mechdesign.group.messages import Append
+from mechdesign.group.messages import Append, EvidenceFound
 from mechdesign.group.roster import Roster
 from mechdesign.group.views.annals import Annals
 from mechdesign.group.views.epoch import Epoch
-from mechdesign.group.views.packets import Begun, State, say, trail_of
+from mechdesign.group.views.packets import Begun, Signatures, State, say, trail_of
 from mechdesign.group.views.statement import carried_digest
 from mechdesign.group.views.succession import EpochCertificate
 from mechdesign.kernel.crypto import MemberId
@@ -60,6 +60,7 @@ class Guide:
         self._begun.clear()
         if old is not None:
             old.over = True
+            old.core.rest()
         return self.annals.add(ended)
 
     def moved(self, peer: MemberId) -> None:
@@ -70,6 +71,13 @@ class Guide:
         """A peer cannot be reached: when it comes back it may have missed what it was told."""
         self._told.pop(peer, None)
         self._moved.pop(peer, None)
+
+    def hear(self, channel: bytes, said: Signatures) -> tuple[list[Send], list[EvidenceFound], bool]:
+        """Take signatures under the end of the old epoch: as ``Closing.heard``, with nothing to be sent any more."""
+        if self.old is None or self.old.channel != channel:
+            return [], [], True
+        _, proofs, hold = self.old.closing.heard(said)
+        return [], proofs, hold
 
     def begun(self, peer: MemberId, channel: bytes) -> None:
         """A peer of the present epoch serves the old one no more."""
@@ -108,13 +116,16 @@ class Guide:
         return say(peers, self.old.channel, trail_of(certificates))
 
     def retire(self, present: Epoch | None) -> list[Send]:
-        """Stop serving the old epoch once a quorum of the present one has begun, and tell those who left."""
+        """Stop serving the old epoch once a quorum of the present one has begun, and tell those who left.
+
+        One that left stops when b + 1 members have told it so.
+        """
         old = self.old
         if old is None:
             return []
         if present is None:
-            near = sum(peer in self._linked for peer in self.roster.ids)
-            if 0 < min(self.roster.q, near) <= len(self._begun):
+            # One of so many is honest. Who has fewer links serves as long as it runs: nobody can talk it out of that.
+            if len(self._begun) > self.roster.b:
                 self.old = None
             return []
         if present.core.order.dag.begun < self.roster.q:

@@ -65,6 +65,8 @@ class Pursuit:
         for at, wire in enumerate(wires, place):
             if at < len(self.certificates):
                 proofs = contradiction(self.rosters[at], self.certificates[at], wire, self._scheme)
+                if proofs is None:
+                    return False, []
                 if proofs:
                     self.refusal = (
                         f"epoch {self.rosters[at].epoch} has two ends, and quorums signed both: ask people which one "

@@ -91,18 +91,18 @@ class Transition:
         self._hasten(now)
         return [*self._ask(peer), *self._say_end([peer])]
 
-    def hear(self, peer: MemberId, said: Signatures) -> tuple[list[Send], list[EvidenceFound]]:
-        """Signatures that are new to us go on to whoever has no link to the signer."""
+    def hear(self, peer: MemberId, said: Signatures) -> tuple[list[Send], list[EvidenceFound], bool]:
+        """Signatures that are new to us go on to whoever has no link to the signer; also gives whether they hold."""
         epoch = self._epoch
         source = None if epoch is None else epoch.roster.place(peer)
         if epoch is None or source is None:
-            return [], []
-        fresh, proofs = epoch.closing.heard(said)
+            return [], [], True
+        fresh, proofs, hold = epoch.closing.heard(said)
         sends: list[Send] = []
         for place, signature in fresh:
             relayed = Signatures(said.checkpoint, said.state, said.successor, ((place, signature),))
             sends += say(epoch.core.lacking(source, place), epoch.channel, relayed)
-        return sends, proofs
+        return sends, proofs, hold
 
     def follow(
         self, peer: MemberId, channel: bytes, certificates: Sequence[bytes], now: Instant

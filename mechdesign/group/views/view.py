@@ -14,7 +14,7 @@ from enum import IntEnum
 from typing import TypeAlias
 
 from mechdesign.group.evidence import convict
-from mechdesign.group.messages import Broadcast, Change, Delivered, Exclude, Join, Leave, Ready, ViewChanging
+from mechdesign.group.messages import Broadcast, Change, Delivered, Exclude, Expel, Join, Leave, Ready, ViewChanging
 from mechdesign.group.roster import FaultModel, Member, Roster
 from mechdesign.group.views.invitation import line_of, member_in, signed_by_quorum
 from mechdesign.group.views.statement import carried_digest
@@ -32,16 +32,21 @@ _TAG_KEY = "mechdesign/view/key/1"
 _KEY = digest(_TAG_KEY)[:16]
 _TAG_NONCE = "mechdesign/view/nonce/1"
 _VOID_MAX = 16
-# Changes of one sender are not looked at any more after so many did not hold: each costs signatures to be checked.
+# So many changes of one sender may turn out not to hold; then it is heard no more where signatures have to be checked.
 
 
 class ViewKind(IntEnum):
     """Kinds of entries that change the view."""
 
+    EXPEL = 251
     JOIN = 252
     LEAVE = 253
     EXCLUDE = 254
     READY = 255
+
+
+_CHECKED = (ViewKind.JOIN, ViewKind.EXCLUDE)
+_FREE = (ViewKind.LEAVE, ViewKind.EXPEL)
 
 
 def is_reserved(kind: int) -> bool:
@@ -58,6 +63,8 @@ def broadcast_of(request: Change | Ready) -> Broadcast:
             kind, data = ViewKind.LEAVE, b""
         case Exclude(evidence):
             kind, data = ViewKind.EXCLUDE, evidence
+        case Expel(member, proof):
+            kind, data = ViewKind.EXPEL, encode((member, proof))
         case Ready(state):
             kind, data = ViewKind.READY, carried_digest(state)
     # A member is ready once, whatever it says later.
@@ -117,6 +124,7 @@ class View:
         self._convicts = convicts or (lambda evidence, roster: convict(evidence, roster, scheme))
         self._ready: dict[MemberId, bytes] = {}
         self._void: dict[MemberId, int] = {}
+        self._accusers: dict[MemberId, set[MemberId]] = {}
 
     @property
     def joined(self) -> tuple[Member, ...]:
@@ -139,13 +147,14 @@ class View:
         if said.kind == ViewKind.READY:
             self._count(said.sender, said.data)
             return None
-        if said.kind not in (ViewKind.JOIN, ViewKind.LEAVE, ViewKind.EXCLUDE):
+        if said.kind not in (*_CHECKED, *_FREE):
             return None
-        if self._void.get(said.sender, 0) >= _VOID_MAX:
+        void = self._void.get(said.sender, 0)
+        if said.kind in _CHECKED and void >= _VOID_MAX:
             return None
         members = self._changed(ViewKind(said.kind), said.sender, said.data)
         if members is None:
-            self._void[said.sender] = self._void.get(said.sender, 0) + 1
+            self._void[said.sender] = void + (said.kind in _CHECKED)
             return None
         self.members = members
         if self.since is not None:
@@ -161,13 +170,34 @@ class View:
         if self.settled is None and alike >= self._roster.q:
             self.settled = state
 
+    def _accused(self, sender: MemberId, data: bytes) -> MemberId | None:
+        """Count who says that a member has to go; gives that member once an honest one is certain to be among them.
+
+        It costs no signatures and is kept once for each pair of members, so nobody gains by saying it in vain.
+        """
+        member = _parse_expel(data)
+        if member is None or self._roster.place(member) is None:
+            return None
+        accusers = self._accusers.setdefault(member, set())
+        known = sender in accusers
+        accusers.add(sender)
+        return member if not known and len(accusers) == self._roster.b + 1 else None
+
     def _changed(self, kind: ViewKind, sender: MemberId, data: bytes) -> tuple[Member, ...] | None:
         """The members after a change, or None where it does not hold."""
         if kind is ViewKind.JOIN:
             return self._with(data)
-        goes = sender if kind is ViewKind.LEAVE else self._convicts(data, self._roster)
+        goes = self._goes(kind, sender, data)
         rest = tuple(member for member in self.members if member.id != goes)
         return rest if rest and len(rest) < len(self.members) else None
+
+    def _goes(self, kind: ViewKind, sender: MemberId, data: bytes) -> MemberId | None:
+        match kind:
+            case ViewKind.LEAVE:
+                return sender
+            case ViewKind.EXPEL:
+                return self._accused(sender, data)
+        return self._convicts(data, self._roster)
 
     def _with(self, data: bytes) -> tuple[Member, ...] | None:
         join = _parse_join(data)
@@ -182,6 +212,16 @@ class View:
         except LocalProtocolError:
             return None
         return members
+
+
+def _parse_expel(data: bytes) -> MemberId | None:
+    try:
+        match decode(data):
+            case (bytes(member), bytes(proof)) if len(proof) == DIGEST_BYTES:
+                return MemberId(member)
+    except WireError:
+        pass
+    return None
 
 
 def _parse_join(data: bytes) -> Join | None:

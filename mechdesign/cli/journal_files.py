@@ -1,0 +1,99 @@
+"""Journals as others read them: from a copy, so that nothing is locked or written where their node works."""
+
+import shutil
+import sqlite3
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mechdesign.group.reading import Reading
+    from mechdesign.group.roster import Roster
+    from mechdesign.kernel.crypto import MemberId, SignatureScheme
+
+__all__ = ["JOURNAL", "JournalFile", "is_journal", "read_journal_file"]
+
+JOURNAL = "journal.sqlite3"
+"""What the journal in a node's data folder is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalFile:
+    """What stands in a journal.
+
+    Attributes:
+        path: where it was read.
+        roster: digest of the roster with which its member began.
+        records: (table, key, data) in the order in which they were written.
+    """
+
+    path: Path
+    roster: bytes
+    records: tuple[tuple[str, bytes, bytes], ...]
+
+    def reading(self, first: "Roster | None", scheme: "SignatureScheme") -> "Reading":
+        """The ordered log of its present epoch.
+
+        Args:
+            first: the roster with which its member began, if it is known.
+            scheme: checks signatures.
+
+        Raises:
+            ConfigError: the roster of its present epoch is not known.
+            JournalError: a record is damaged.
+        """
+        from mechdesign.decision.policing import convict_of
+        from mechdesign.group.reading import read_journal
+        from mechdesign.kernel.errors import ConfigError
+        from mechdesign.kernel.identity import fingerprint
+
+        def convicts(data: bytes, roster: "Roster") -> "MemberId | None":
+            return convict_of(data, roster, scheme)
+
+        found = read_journal(self.records, first, scheme, convicts)
+        if found is None:
+            raise ConfigError(
+                f"{self.path}: nothing here shows the roster {fingerprint(self.roster)} with which this journal "
+                "begins: name it with --roster"
+            )
+        return found
+
+
+def is_journal(path: Path) -> bool:
+    """Whether a file begins as a journal does."""
+    try:
+        with path.open("rb") as file:
+            return file.read(16) == b"SQLite format 3\0"
+    except OSError:
+        return False
+
+
+def read_journal_file(path: Path) -> JournalFile:
+    """Read a journal, of a node that runs or of one that does not.
+
+    Raises:
+        JournalError: it is damaged, or its node wrote to it while it was read.
+    """
+    from mechdesign.group.journal import Journal
+    from mechdesign.kernel.crypto import MemberId
+    from mechdesign.kernel.errors import JournalError
+
+    with tempfile.TemporaryDirectory(prefix="mechdesign-reads-") as folder:
+        copy = Path(folder) / path.name
+        log = path.with_name(path.name + "-wal")
+        shutil.copyfile(path, copy)
+        if log.exists():
+            shutil.copyfile(log, copy.with_name(log.name))
+        try:
+            with closing(sqlite3.connect(copy)) as database:
+                head = dict(database.execute("SELECT name, value FROM head WHERE name IN ('member', 'roster')"))
+            # Looking into it has taken its log in; a journal that was not closed wants to see one all the same.
+            copy.with_name(log.name).touch()
+            with Journal(copy, MemberId(head["member"]), head["roster"]) as journal:
+                return JournalFile(path, head["roster"], tuple(journal.records()))
+        except (sqlite3.Error, KeyError, JournalError) as error:
+            raise JournalError(
+                f"{path} cannot be read: {error}. Where its node is running, try again or stop it first"
+            ) from error

@@ -1,0 +1,140 @@
+"""What honest members tell of their epochs, compared while it is told.
+
+* Within an epoch the logs agree, position by position.
+* Everybody goes through the same epochs: roster and state.
+* What an honest member said is ordered once in all epochs together, where nothing is said anew after a change.
+"""
+
+from collections.abc import Callable, Iterable
+
+from mechdesign.group.channel import CHANNEL_BYTES, channel_of, unframe
+from mechdesign.group.evidence import convict
+from mechdesign.group.messages import Delivered, Submission, ViewChanged
+from mechdesign.group.roster import Roster
+from mechdesign.group.views.view import is_reserved
+from mechdesign.kernel.crypto import MemberId, SignatureScheme
+from mechdesign.kernel.errors import WireError
+from mechdesign.kernel.wire import decode
+from mechdesign.testing.checkers import BlockId
+from mechdesign.testing.frames import frame_reader, record_reader
+from mechdesign.testing.simulator import Simulator, Violation
+
+__all__ = ["Epochs"]
+
+_ROUNDS = 1 << 32
+
+
+class Epochs:
+    """The history of a group, as long as anybody honest has told it.
+
+    Args:
+        simulator: whose effects are watched.
+        honest: places of the members that are to agree.
+        first: the first roster.
+        scheme: checks signatures.
+        begins: with which roster the present life of a member begins.
+        once: whether nothing may be ordered in two epochs.
+
+    Attributes:
+        chain: of each epoch its roster and the state with which it began.
+        entries: of each epoch (by its roster's digest) the longest honest log so far.
+        at: of each place the roster of its epoch, and how much of the log it has told.
+    """
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        honest: Iterable[int],
+        first: Roster,
+        scheme: SignatureScheme,
+        begins: Callable[[int], Roster],
+        *,
+        once: bool,
+    ) -> None:
+        self.chain: dict[int, tuple[Roster, bytes]] = {0: (first, b"")}
+        self.entries: dict[bytes, list[Submission]] = {}
+        self.at: list[tuple[Roster, int]] = [(first, 0)] * len(simulator.processes)
+        self._honest = frozenset(honest)
+        self._truthful = frozenset(simulator.processes[place].member for place in self._honest)
+        self._scheme = scheme
+        self._begins = begins
+        self._once = once
+        self._rosters: dict[bytes, Roster] = {channel_of(first): first}
+        self._contents: dict[tuple[MemberId, bytes], tuple[bytes, int]] = {}
+        simulator.watch_lives(self._life)
+        simulator.watch(ViewChanged, self._changed)
+        simulator.watch(Delivered, self._delivered)
+
+    @property
+    def ordered(self) -> int:
+        """How many entries all epochs together have."""
+        return sum(map(len, self.entries.values()))
+
+    def holds(self, sender: MemberId, data: bytes) -> bool:
+        """Whether some epoch has ordered this."""
+        return (sender, data) in self._contents
+
+    def _life(self, place: int, begins: bool) -> None:
+        self.at[place] = (self._begins(place), 0)
+
+    def _changed(self, place: int, event: ViewChanged) -> None:
+        self.at[place] = (event.roster, 0)
+        if place not in self._honest:
+            return
+        self._rosters[channel_of(event.roster)] = event.roster
+        known = self.chain.setdefault(event.roster.epoch, (event.roster, event.state))
+        if known != (event.roster, event.state):
+            raise Violation(f"member {place} begins another epoch {event.roster.epoch} than others")
+
+    def _delivered(self, place: int, event: Delivered) -> None:
+        if place not in self._honest:
+            return
+        roster, length = self.at[place]
+        if event.position != length:
+            raise Violation(
+                f"member {place} tells position {event.position} after {length - 1} of epoch {roster.epoch}"
+            )
+        self.at[place] = (roster, length + 1)
+        log = self.entries.setdefault(roster.digest, [])
+        submission = event.submission
+        if length < len(log):
+            if log[length] != submission:
+                raise Violation(f"logs of epoch {roster.epoch} differ at position {length}")
+            return
+        log.append(submission)
+        if is_reserved(submission.kind) or submission.sender not in self._truthful:
+            return
+        content = (submission.sender, submission.data)
+        where = (roster.digest, length)
+        if self._contents.setdefault(content, where) != where and self._once:
+            raise Violation(f"{submission.data[:20]!r} is ordered twice, in epoch {roster.epoch} again")
+
+    # -------------------------------------------------------------------------------------------------------- reading
+
+    def convicts(self, data: bytes) -> MemberId | None:
+        """Whom evidence convicts, for one who knows all rosters."""
+        found = (convict(data, roster, self._scheme) for roster in self._rosters.values())
+        return next((member for member in found if member is not None), None)
+
+    def read_frame(self, data: bytes) -> tuple[BlockId, ...]:
+        """The blocks in a frame of any epoch."""
+        channel, packet = unframe(data)
+        roster = self._rosters.get(channel)
+        return () if roster is None else _numbered(roster, frame_reader(roster)(packet))
+
+    def read_record(self, data: bytes) -> tuple[BlockId, ...]:
+        """The block in a journal's record, of any epoch."""
+        try:
+            block = decode(data, bytes_max=len(data))
+            header = decode(block[0]) if isinstance(block, tuple) and isinstance(block[0], bytes) else None
+        except (WireError, IndexError):
+            return ()
+        if not isinstance(header, tuple) or len(header) < 2 or not isinstance(header[1], bytes):
+            return ()
+        roster = self._rosters.get(header[1][:CHANNEL_BYTES])
+        return () if roster is None else _numbered(roster, record_reader(roster)(data))
+
+
+def _numbered(roster: Roster, found: Iterable[BlockId]) -> tuple[BlockId, ...]:
+    """Rounds of different epochs are different rounds."""
+    return tuple((roster.epoch * _ROUNDS + round_, author, named) for round_, author, named in found)

@@ -1,0 +1,50 @@
+"""What the model of the phases is searched for: in the tests, and at length."""
+
+from fractions import Fraction
+from typing import Any
+
+from mechdesign.decision.proposal import Sanction, Seal
+from mechdesign.testing.model_world import Case
+
+__all__ = ["LONG", "SHORT"]
+
+_OPEN, _COMMIT, _DEAL = Seal.OPEN, Seal.COMMIT_REVEAL, Seal.THRESHOLD
+_VIEW: dict[str, Any] = {"view": True}
+_ABORT: dict[str, Any] = {"deposit": Fraction(6), "sanctions": (Sanction.FORFEIT, Sanction.ABORT)}
+_DEFAULT: dict[str, Any] = {"deposit": Fraction(6), "sanctions": (Sanction.DEFAULT_REPORT, Sanction.FORFEIT)}
+_DOUBT: dict[str, Any] = {"start": "opening", "doubt": True}
+
+SHORT: tuple[Case, ...] = (
+    Case("n = 3, commitments, a change of the view", 3, 1, _COMMIT, **_VIEW),
+    Case("n = 3, two liars, plain reports", 3, 2, _OPEN),
+    Case("n = 3, dealings, convicts abort, from opening on", 3, 1, _DEAL, start="opening", **_ABORT),
+    Case("n = 4, dealings, from opening on", 4, 1, _DEAL, start="opening"),
+    Case("n = 4, commitments, a change of the view, from attesting on", 4, 1, _COMMIT, start="attesting", **_VIEW),
+)
+"""What the tests search."""
+
+LONG: tuple[Case, ...] = (
+    *SHORT,
+    # The largest ones come first, so that several processes end at about the same time.
+    Case("n = 4, dealings, convicts abort, a change of the view", 4, 1, _DEAL, **_VIEW, **_ABORT),
+    Case("n = 4, dealings, a change of the view", 4, 1, _DEAL, **_VIEW),
+    Case("n = 4, commitments, convicts abort, a change of the view", 4, 1, _COMMIT, **_VIEW, **_ABORT),
+    Case("n = 4, plain reports and a coin, a change of the view", 4, 1, _OPEN, toss=True, **_VIEW),
+    Case("n = 4, commitments, a change of the view", 4, 1, _COMMIT, **_VIEW),
+    Case("n = 4, plain reports, a change of the view", 4, 1, _OPEN, **_VIEW),
+    Case("n = 3, dealings, convicts abort, a change of the view", 3, 1, _DEAL, **_VIEW, **_ABORT),
+    Case("n = 3, dealings, a change of the view", 3, 1, _DEAL, **_VIEW),
+    Case("n = 3, commitments, convicts abort, a change of the view", 3, 1, _COMMIT, **_VIEW, **_ABORT),
+    Case("n = 3, commitments, default reports", 3, 1, _COMMIT, **_DEFAULT),
+    Case("n = 3, plain reports and a coin, a change of the view", 3, 1, _OPEN, toss=True, **_VIEW),
+    Case("n = 3, plain reports, a change of the view", 3, 1, _OPEN, **_VIEW),
+    Case("n = 3, a mechanism that fails", 3, 1, _OPEN, fails=True),
+    Case("n = 3, two liars, dealings, a change of the view", 3, 2, _DEAL, **_VIEW),
+    Case("n = 3, two liars, commitments, a change of the view", 3, 2, _COMMIT, **_VIEW),
+    Case("n = 3, late clocks, plain reports, a change of the view", 3, 1, _OPEN, late=True, **_VIEW),
+    Case("n = 4, late clocks, dealings, from opening on", 4, 1, _DEAL, start="opening", late=True),
+    Case("n = 3, dealings, convicts abort, from opening on, in doubt", 3, 1, _DEAL, **_ABORT, **_DOUBT),
+    Case("n = 4, dealings, from opening on, in doubt", 4, 1, _DEAL, **_DOUBT),
+    Case("n = 3, commitments, in doubt", 3, 1, _COMMIT, doubt=True),
+)
+"""What ``python -m mechdesign.testing.phase_model --long`` searches."""
