@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from itertools import combinations
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -17,7 +17,7 @@ from mechdesign.decision.sealing.threshold import Committee, Context, Dealing, P
 from mechdesign.decision.transcript import audit
 from mechdesign.group.messages import Broadcast
 from mechdesign.kernel.errors import VerificationError
-from mechdesign.kernel.wire import digest
+from mechdesign.kernel.wire import decode, digest
 from tests.decision.toys import SILENT, Cluster, Plan, bids, make_proposal, nets
 
 FORFEITS = (Sanction.RECOMPUTE, Sanction.FORFEIT)
@@ -452,18 +452,30 @@ def seals_of(cluster):
     return [(each.submission.kind, each.submission.sender, each.submission.data) for each in cluster.log[:first]]
 
 
-def test_changing_one_sealed_value_changes_nothing_before_the_close_but_ciphertext_and_dealing():
+@pytest.mark.parametrize(("n", "t", "changed"), [(4, 2, 0), (4, 3, 3), (7, 3, 2), (7, 5, 6)])
+@pytest.mark.parametrize("bids", [(b"\x20", b"a longer bid"), (b"", bytes(16)), (b"\x01", b"\x02")])
+def test_changing_one_sealed_value_changes_nothing_before_the_close_but_ciphertext_and_dealing(n, t, changed, bids):
     one, other = (
-        run(4, report=lambda place, step, bid=bid: bid if place == 0 else b"\1") for bid in (b"\x20", b"a longer bid")
+        run(n, terms={"threshold": t}, report=lambda place, step, bid=bid: bid if place == changed else b"\1")
+        for bid in bids
     )
     before, after = seals_of(one), seals_of(other)
     assert len(before) == len(after)
     differ = [(a, b) for a, b in zip(before, after, strict=True) if a != b]
-    assert [(kind, sender) for (kind, sender, _), _ in differ] == [(Kind.SEAL, one.roster.ids[0])]
+    assert [(kind, sender) for (kind, sender, _), _ in differ] == [(Kind.SEAL, one.roster.ids[changed])]
     (_, _, mine), (_, _, theirs) = differ[0]
     assert len(mine) == len(theirs)
     said = [read(Kind.SEAL, data) for data in (mine, theirs)]
     assert (said[0].session, said[0].step) == (said[1].session, said[1].step)
+    dealings = [each for each in (Dealing.parse(seal.sealed, n, 20 + 16) for seal in said) if each is not None]
+    assert len(dealings) == 2
+    lengths = [[len(part) for part in cast("tuple[bytes, ...]", decode(each.encoded))] for each in dealings]
+    assert lengths[0] == lengths[1]
+    # With their keys t - 1 members get a point each, of the same length.
+    for at in range(1, t):
+        points = [one.keys[at - 1].decrypt(each.share(at)) for each in dealings]
+        assert [len(point) for point in points] == [32, 32]
+        assert points[0] != points[1]
 
 
 @pytest.mark.parametrize(("n", "t"), [(4, 2), (4, 3), (7, 3), (7, 5)])

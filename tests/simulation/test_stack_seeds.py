@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -26,11 +27,20 @@ from mechdesign.mechanisms.flow import Account, pay
 from mechdesign.mechanisms.play import PASS, Ask, Run, ask
 from mechdesign.mechanisms.result import Outcome, Result
 from mechdesign.mechanisms.session import lookup_with
+from mechdesign.testing.bookkeeper import bookkept
 from mechdesign.testing.misbehaviour import KINDS, misbehave
 from mechdesign.testing.network import CALM, Weather
 from mechdesign.testing.stacks import NAMES, StackCluster, phases
 
 MILLISECOND = SECOND // 1000
+
+
+@pytest.fixture(autouse=True)
+def books() -> Iterator[None]:
+    """In every run somebody else keeps the members' books, too, and compares at every position of the log."""
+    with bookkept() as keepers:
+        yield
+    assert all(keeper.looked for keeper in keepers.values())
 
 
 class Price(Outcome):
