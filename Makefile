@@ -65,8 +65,8 @@ boundaries: $(STAMP) ## a member crashes before each of its effects, in sessions
 phases: $(STAMP) ## all interleavings of a session's phases, with their counts (ten minutes)
 	$(BIN)/python -m mechdesign.testing.phase_model --long --jobs $(JOBS)
 
-transcripts: $(STAMP) ## the second verifier on every transcript that the tests of sessions produce
-	$(BIN)/pytest -q -n $(JOBS) -p tests.tools.every_transcript tests/decision tests/mechanisms tests/simulation tests/security tests/cli
+transcripts: $(STAMP) ## the second verifier on every transcript that the tests of sessions produce (in one process, which sees them all)
+	$(BIN)/pytest -q -p tests.tools.every_transcript tests/decision tests/mechanisms tests/security tests/test_settle.py tests/simulation/test_stack_seeds.py tests/simulation/test_coins.py tests/simulation/test_balances.py tests/simulation/test_exclusion.py
 
 network: $(STAMP) ## processes over sockets: a ring of sixteen, and twenty kills in a minute of load
 	KILLS=20 KILL_SECONDS=60 $(BIN)/pytest -q -s tests/network
