@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any, TypeAlias
+from unittest.mock import patch
 
 from mechdesign.decision.books import Balance
 from mechdesign.decision.core import DecisionCore
@@ -90,11 +91,6 @@ def bookkept() -> Iterator[dict[int, Bookkeeper]]:
 
         return call
 
-    receive, submit = DecisionCore.receive, DecisionCore.submit
-    setattr(DecisionCore, "receive", looking(receive))  # noqa: B010 - a method is put in its place for a while
-    setattr(DecisionCore, "submit", looking(submit))  # noqa: B010
-    try:
+    changes: dict[str, Any] = {name: looking(getattr(DecisionCore, name)) for name in ("receive", "submit")}
+    with patch.multiple(DecisionCore, **changes):
         yield keepers
-    finally:
-        setattr(DecisionCore, "receive", receive)  # noqa: B010
-        setattr(DecisionCore, "submit", submit)  # noqa: B010
