@@ -13,7 +13,7 @@ TOOLS := $(wildcard tools)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo test lint types layers pytest incentives simulate views explore boundaries phases transcripts network bench oracles endurance format clean
+.PHONY: help env demo test lint types layers pytest incentives simulate sessions views explore boundaries phases transcripts network bench oracles endurance format clean
 
 help: ## show this list
 	@echo 'usage: make TARGET [ARGS="..."] [JOBS=2] [PYTHON=python3]'
@@ -52,6 +52,9 @@ incentives: $(STAMP) ## regenerate docs/incentives.md: every mechanism against e
 simulate: $(STAMP) ## SEEDS=20000 simulated groups under attack, on JOBS processes; prints seeds a minute
 	$(BIN)/python -m mechdesign.testing.campaign --seeds 0..$(or $(SEEDS),20000) --jobs $(JOBS)
 
+sessions: $(STAMP) ## SESSIONS=200 at once beside every kind of cheat, liar and network, on JOBS processes
+	$(BIN)/python -m mechdesign.testing.sessions --sessions $(or $(SESSIONS),200) --jobs $(JOBS) $(ARGS)
+
 views: $(STAMP) ## SEEDS=3000 simulated groups whose members come and go
 	$(BIN)/python -m mechdesign.testing.view_runs 0 $(or $(SEEDS),3000)
 
@@ -68,7 +71,7 @@ phases: $(STAMP) ## all interleavings of a session's phases, with their counts (
 transcripts: $(STAMP) ## the second verifier on every transcript that the tests of sessions produce (in one process, which sees them all)
 	$(BIN)/pytest -q -p tests.tools.every_transcript tests/decision tests/mechanisms tests/security tests/test_settle.py tests/simulation/test_stack_seeds.py tests/simulation/test_coins.py tests/simulation/test_balances.py tests/simulation/test_exclusion.py
 
-network: $(STAMP) ## processes over sockets: a ring of sixteen, and twenty kills in a minute of load
+network: $(STAMP) ## processes over sockets: a ring of sixteen, random kills, changes under load (twenty minutes)
 	KILLS=20 KILL_SECONDS=60 $(BIN)/pytest -q -s tests/network
 
 bench: $(STAMP) ## what sealing, leader slots and the transport cost on this machine

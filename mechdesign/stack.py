@@ -1,6 +1,6 @@
 """Three cores as one machine: group, decision and session, with every effect routed to the layer it belongs to.
 
-Three rules.
+Five rules.
 
 1. *Depth first.* An event for the layer above is handed up at once, and everything that it causes is routed before the
    next effect of the list is looked at. So a session core's next ask reaches decision before the next log entry does,
@@ -13,6 +13,8 @@ Three rules.
 4. *Nobody is refused who cannot ask again.* What the upper cores have to say while too much of our own waits to be
    ordered is held back, and handed down in its order as soon as there is room. It is in no journal, and need not be:
    the cores say it again when the log is replayed. What a party asks for meanwhile is refused, but for its reports.
+5. *A computation holds up its own proposer only.* What a session core does not answer at once comes back as
+   ``Computed``. Where too much is held back for it (``decision/lanes.py``), the next entry of the log waits for it.
 
 The order of layers is kept with a list of what is still to be looked at instead of recursion: a single member, who
 needs nobody else, can run a session of a thousand asks within one call.
@@ -55,7 +57,7 @@ from mechdesign.group.topology import Located
 from mechdesign.group.views.invitation import Invitation
 from mechdesign.kernel.config import GroupConfig
 from mechdesign.kernel.crypto import MemberId, SignatureScheme, Signer
-from mechdesign.kernel.errors import CongestionError, LocalProtocolError
+from mechdesign.kernel.errors import CongestionError
 from mechdesign.kernel.machine import Entropy, Instant, Machine
 from mechdesign.mechanisms.events import (
     Asked,
@@ -67,16 +69,18 @@ from mechdesign.mechanisms.events import (
     UserRequest,
     ViewBegun,
 )
+from mechdesign.mechanisms.outside import Outside
 from mechdesign.mechanisms.session import Lookup, Policy, SessionCore, registered
+from mechdesign.mechanisms.work import Computed, Work
 from mechdesign.transport.messages import LinkEvent, Send
 
-__all__ = ["Outside", "Renew", "Stack", "StackEffect", "StackMachine", "StackRequest", "StackStatus"]
+__all__ = ["Renew", "Stack", "StackEffect", "StackMachine", "StackRequest", "StackStatus"]
 
 StackEffect: TypeAlias = Append | Compact | Send | UserEvent | Located
 """What a stack asks of its driver: write a record, send a frame, tell the party, know where a member listens."""
 
-StackRequest: TypeAlias = UserRequest | Change
-"""What a stack takes from above: requests of the party, and changes of the members."""
+StackRequest: TypeAlias = UserRequest | Change | Computed
+"""What a stack takes from above: requests of the party, changes of the members, and what was computed beside it."""
 
 StackMachine: TypeAlias = Machine[StackRequest, LinkEvent, StackEffect]
 """What a driver needs to know of a stack; adversaries wrap one in another."""
@@ -109,53 +113,6 @@ class StackStatus:
     convicts: tuple[tuple[MemberId, str], ...] = ()
     suspicions: tuple[Delay, ...] = ()
     held: int = 0
-
-
-class Outside:
-    """Stands for the two upper cores at one that is not in the group: not yet, or not any more."""
-
-    deadline: Instant | None = None
-    hindrance = ""
-    convicts: tuple[tuple[MemberId, str], ...] = ()
-    open_sessions: tuple[bytes, ...] = ()
-
-    def restore(self, records: Iterable[tuple[bytes, bytes]]) -> None:
-        """Secrets of earlier epochs are of no use."""
-
-    def submit(self, request: object, now: Instant) -> Sequence[object]:
-        """Refuse.
-
-        Raises:
-            LocalProtocolError: always.
-        """
-        raise LocalProtocolError("this member is not in the group: not yet, or not any more")
-
-    def receive(self, incoming: object, now: Instant) -> Sequence[object]:
-        """What the group says on its way in or out concerns nobody."""
-        return ()
-
-    def tick(self, now: Instant) -> Sequence[object]:
-        """Nothing is ever due."""
-        return ()
-
-    def status(self) -> tuple[SessionStatus, ...]:
-        """No sessions."""
-        return ()
-
-    def suspicions(self) -> tuple[Delay, ...]:
-        """Nobody is waited for."""
-        return ()
-
-    def setting(self, session: bytes) -> None:
-        """No sessions."""
-
-    def custody(self) -> tuple[()]:
-        """Nothing is waited for."""
-        return ()
-
-    def is_open(self, asked: Asked) -> bool:
-        """Nothing is asked."""
-        return False
 
 
 class Stack:
@@ -211,6 +168,7 @@ class Stack:
         check: Check = verify_dealing,
         means: Means | None = None,
         address: str = "",
+        work: Work | None = None,
     ) -> "Stack":
         """The cores of one member, before :meth:`restore`; see those for the arguments.
 
@@ -226,6 +184,7 @@ class Stack:
             check: how dealings are checked.
             means: for messages to some members; one without them relays none.
             address: where it listens, for members to know that came in later; empty where nobody can dial it.
+            work: where mechanisms run, by default where they are called; what is done later comes by :meth:`submit`.
 
         Raises:
             LocalProtocolError: the roster has no such member, or another sealing key of it, or a limit is too low.
@@ -237,7 +196,7 @@ class Stack:
         def renew(roster: Roster, state: bytes) -> tuple[DecisionCore, SessionCore]:
             members = tuple((member.id, member.name) for member in roster.members)
             decision = DecisionCore(roster, me, scheme, entropy=entropy, sealing=sealing, check=check, state=state)
-            return decision, SessionCore(me, members, entropy, lookup=lookup, policy=policy)
+            return decision, SessionCore(me, members, entropy, lookup=lookup, policy=policy, work=work)
 
         order = Group(start, signer, scheme, config, convicts=lambda data, roster: convict_of(data, roster, scheme))
         group = GroupLayer(order, signer, scheme, config, means, address=address)
@@ -253,7 +212,7 @@ class Stack:
         return min(due, default=None)
 
     def submit(self, request: StackRequest, now: Instant) -> Sequence[StackEffect]:
-        """Take a request of the party (propose a session, or report), or a change of the members.
+        """Take a request of the party (propose a session, or report), a change of the members, or a computation.
 
         Raises:
             CongestionError: too much of our own waits to be ordered; a report is taken all the same.
@@ -261,6 +220,8 @@ class Stack:
         """
         if isinstance(request, Join | Leave | Exclude | Expel):
             return self._route(self.group.submit(request, now), now)
+        if isinstance(request, Computed):
+            return self._still_asked(self._route(self.session.computed(request), now))
         if self._held and not isinstance(request, Report):
             raise CongestionError(f"{len(self._held)} submissions of ours wait to be ordered: ask again later")
         return self._route(self.session.submit(request, now), now)
@@ -297,7 +258,11 @@ class Stack:
         routed = self._route(self.group.restore(read, now), now)
         self._restoring = False
         self._secrets = dict.fromkeys(self._secrets, b"")
-        return [effect for effect in routed if not isinstance(effect, Asked) or self.session.is_open(effect)]
+        return self._still_asked(routed)
+
+    def _still_asked(self, effects: list[StackEffect]) -> list[StackEffect]:
+        """Effects of many entries at once, without the asks that a later one of them has answered or closed."""
+        return [effect for effect in effects if not isinstance(effect, Asked) or self.session.is_open(effect)]
 
     @property
     def channels(self) -> tuple[bytes, ...]:
@@ -330,6 +295,8 @@ class Stack:
                 self._secrets[effect.key] = b""
             out.append(effect)
         elif isinstance(effect, Delivered | EvidenceFound | ViewChanging):
+            if (late := self.decision.overfull) is not None and (answers := self.session.finish(late)):
+                return [*answers, effect]
             if isinstance(effect, Delivered):
                 self._proposed.pop(effect.submission.data, None)
                 if self._held and effect.submission.sender == self.signer.public:

@@ -31,6 +31,7 @@ class Recorder:
     def __init__(self, name, log, table):
         self._name, self._log, self._table = name, log, table
         self.deadline = None
+        self.overfull = None
 
     def _take(self, what):
         self._log.append((self._name, what))

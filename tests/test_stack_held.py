@@ -53,6 +53,7 @@ class Says:
     """A decision core that says what it is told to, at the next occasion."""
 
     deadline = None
+    overfull = None
     hindrance = ""
     convicts = ()
 

@@ -206,7 +206,7 @@ class Session:
         forced = {x for _, x in p.accounts} & {*name.values()} - {name[m] for m in (*self.players, self.proposer)}
         forced |= {p.custodian} & {name[m] for m in self.left}
         if len(self.players) < (self.q if p.rolled else p.players_min) or len(followers) < self.q or forced:
-            return "aborted: too few take part or can certify"
+            return "aborted: too few take part, or no outcome can be certified"
         alone, proved = self.full == AUCTION and not p.rolled, entries[-1].kind == EVIDENCE
         for step in range(1001):
             kind = next((k for k in PHASES if (k, step) in said or ran(PHASES[k])), 0)

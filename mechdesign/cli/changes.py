@@ -1,20 +1,38 @@
-"""What a running node does when it is told to change the members of its group."""
+"""What a running node or room does when it is told to change the members of its group."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from mechdesign.cli.roster_files import KeyRecord
 from mechdesign.decision.bench import exclusion
 from mechdesign.decision.policing import convict_of
-from mechdesign.group.messages import Leave
-from mechdesign.group.roster import Member
+from mechdesign.group.messages import Change, Leave
+from mechdesign.group.roster import Member, Roster
 from mechdesign.group.views.invitation import Invitation
 from mechdesign.kernel.crypto import Ed25519, MemberId
 from mechdesign.kernel.errors import ConfigError, VerificationError
-from mechdesign.node import Node
 from mechdesign.node.control import Handler
 
-__all__ = ["change_handlers", "data_of"]
+__all__ = ["Changeable", "change_handlers", "data_of"]
+
+
+class Changeable(Protocol):
+    """A member that takes part in the changes of its group: a node, or a room."""
+
+    name: str
+
+    @property
+    def roster(self) -> Roster:
+        """Of the present epoch."""
+        ...
+
+    def change(self, change: Change) -> None:
+        """Have the members changed."""
+        ...
+
+    def consent(self, joiner: Member, address: str | None = None) -> tuple[int, bytes]:
+        """Sign that somebody may join; gives our index in roster order and our signature."""
+        ...
 
 
 def data_of(text: Any, what: str) -> bytes:
@@ -29,8 +47,8 @@ def data_of(text: Any, what: str) -> bytes:
         raise ConfigError(f"{what}: not hexadecimal") from error
 
 
-def change_handlers(node: Node) -> dict[str, Handler]:
-    """The requests by which a node's operator changes its group."""
+def change_handlers(node: Changeable) -> dict[str, Handler]:
+    """The requests by which a member's operator changes its group."""
 
     def consent(request: Mapping[str, Any]) -> Mapping[str, Any]:
         record = KeyRecord.model_validate(request["record"])

@@ -13,6 +13,7 @@ _FOR_GOOD = {
     "forked": "forked",
     "left": "left",
 }
+_REMEDY = {"refusing": "; that does not pass: come back under a new key, by an invitation of the others"}
 _FOR_NOW = ("starting", "behind")
 
 
@@ -33,7 +34,7 @@ def obstacles(seen: Mapping[str, Any]) -> list[str]:
 def _reasons(seen: Mapping[str, Any]) -> Iterator[str]:
     state, detail = seen["state"], seen["detail"]
     if state in _FOR_GOOD:
-        yield f"{_FOR_GOOD[state]}: {detail or 'this member is in the group no more'}"
+        yield f"{_FOR_GOOD[state]}: {detail or 'this member is in the group no more'}{_REMEDY.get(state, '')}"
         return
     if state == "joining":
         yield f"joining: {detail}"

@@ -16,7 +16,7 @@ from mechdesign.cli.node_files import ProposalTable, load_values_file
 from mechdesign.cli.obstacle import obstacle
 from mechdesign.cli.output import emit_json, say, warn
 from mechdesign.cli.plan import Plan
-from mechdesign.cli.standing import standing
+from mechdesign.cli.standing import Pulse, standing
 from mechdesign.cli.values import ValuesStrategy
 from mechdesign.kernel.config import PRESETS
 from mechdesign.kernel.errors import ConfigError, CongestionError, InputError, MechanismError
@@ -59,6 +59,7 @@ class _Running:
         self.ended = 0
         self.aborted = 0
         self.changed = asyncio.Event()
+        self._pulse = Pulse()
         file = plan.file
         self.values = ValuesStrategy(load_values_file(file.player.values)) if file.player.values else None
         own = [registry.load(name) for name in file.load]
@@ -163,7 +164,7 @@ class _Running:
 
     def status(self) -> dict[str, Any]:
         """The node's local view as plain data."""
-        return standing(self.node.status(), self.node.roster, monotonic())
+        return standing(self.node.status(), self.node.roster, monotonic(), self._pulse)
 
 
 def _request(table: ProposalTable, own: list[Any]) -> ProposeSession:

@@ -8,18 +8,35 @@ from mechdesign.group.roster import Roster
 from mechdesign.kernel.machine import SECOND, Instant
 from mechdesign.node import NodeStatus
 
-__all__ = ["members_table", "sessions_table", "standing"]
+__all__ = ["Pulse", "members_table", "sessions_table", "standing"]
 
 
-def standing(status: NodeStatus, roster: Roster, now: Instant) -> dict[str, Any]:
+class Pulse:
+    """Since when a node's newest round has been the same, as far as anybody looked."""
+
+    def __init__(self) -> None:
+        self._round: int | None = None
+        self._since: Instant = 0
+
+    def still(self, round_: int, now: Instant) -> Instant:
+        """For how long this has been the newest round."""
+        if round_ != self._round:
+            self._round, self._since = round_, now
+        return now - self._since
+
+
+def standing(status: NodeStatus, roster: Roster, now: Instant, pulse: Pulse) -> dict[str, Any]:
     """What a node sees, as plain data.
 
     Args:
         status: its status.
         roster: the roster of its present epoch.
         now: an instant of the node's clock, for how long sessions have waited.
+        pulse: the node's, the same in all calls.
     """
     group = status.stack.group
+    # A round is on its way for less than that: whoever is not heard of meanwhile is missing, and nobody before.
+    missing = group.missing if pulse.still(group.round, now) >= SECOND else ()
     called = roster.name
     links = dict.fromkeys(group.linked)
     others = [member.id for member in roster.members if member.name != status.name]
@@ -45,7 +62,7 @@ def standing(status: NodeStatus, roster: Roster, now: Instant) -> dict[str, Any]
         "unreached": [called(member) for member in others if member not in links and member not in group.reached],
         "cut_vertices": [called(member) for member in group.cut_vertices],
         "heard": [called(member) for member in group.heard],
-        "missing": [called(member) for member in group.missing],
+        "missing": [called(member) for member in missing],
         "suspected": [called(member) for member in group.suspected],
         "equivocators": [called(member) for member in group.equivocators],
         "dropped": {reason: count for reason, count in group.dropped if count},
@@ -94,12 +111,19 @@ def members_table(seen: Mapping[str, Any]) -> Table:
     for name in seen["members"]:
         notes = [word for word in ("missing", "suspected") if name in seen[word]]
         notes += ["equivocated"] if name in seen["equivocators"] else []
-        here = name == seen["member"]
-        link = "this node" if here else "up" if name in seen["linked"] else "down"
+        link = _link(seen, name)
         late = waited.get(name)
         longest = f"{late['longest_s']:.1f}" if late else "-"
         rows.append((name, link, "yes" if name in seen["heard"] else "no", longest, ", ".join(notes)))
     return Table(("member", "link", "heard lately", ">longest wait s", "note"), rows)
+
+
+def _link(seen: Mapping[str, Any], name: str) -> str:
+    if name == seen["member"]:
+        return "this node"
+    if name in seen["linked"]:
+        return "up"
+    return "down" if name in seen["unreached"] else "by way of others"
 
 
 def sessions_table(seen: Mapping[str, Any]) -> Table:

@@ -24,10 +24,12 @@ class Alarms:
     Attributes:
         runs: whether the phase of an alarm is still open.
         change: when a change of the members has waited for long enough, or None.
+        overdue: whether one has.
     """
 
     runs: Callable[[Alarm], bool]
     change: Instant | None = None
+    overdue: bool = False
     _heap: list[Alarm] = field(default_factory=list)
     _count: int = 0
 
@@ -50,6 +52,7 @@ class Alarms:
         """Whether a change has waited for long enough now; said once."""
         over = self.change is not None and self.change <= now
         self.change = None if over else self.change
+        self.overdue |= over
         return over
 
     def due(self, now: Instant) -> Alarm | None:

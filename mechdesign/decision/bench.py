@@ -9,6 +9,7 @@ are convicted from the log itself, by the session.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from mechdesign.decision.certificate import Entry
 from mechdesign.decision.entries import EvidenceEntry, Kind
@@ -23,10 +24,29 @@ from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import MemberId, SignatureScheme
 from mechdesign.kernel.wire import encode
 
-__all__ = ["FALSE_ACCUSATIONS_MAX", "Bench", "exclusion"]
+__all__ = ["FALSE_ACCUSATIONS_MAX", "Bench", "Sentence", "exclusion"]
 
 FALSE_ACCUSATIONS_MAX = 16
 """Evidence of a member is not checked any more after so many of its proofs did not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """Evidence in the log that holds.
+
+    Attributes:
+        entry: which carried it.
+        member: whom it convicts.
+        offence: of what.
+        evidence: the proof.
+        anew: whether this member of the group was not convicted of it yet in this epoch.
+    """
+
+    entry: Entry
+    member: MemberId
+    offence: str
+    evidence: bytes
+    anew: bool
 
 
 class Bench:
@@ -38,11 +58,11 @@ class Bench:
         standing: convictions of earlier epochs.
 
     Attributes:
-        convicts: who was convicted, and of what, in log order.
+        convicts: who was convicted, and of what, with the first log position that says so.
     """
 
     def __init__(self, roster: Roster, scheme: SignatureScheme, standing: Iterable[tuple[MemberId, str]] = ()) -> None:
-        self.convicts: dict[tuple[MemberId, str], None] = {}
+        self.convicts: dict[tuple[MemberId, str], int] = {}
         self._standing = frozenset(standing)
         self._roster = roster
         self._scheme = scheme
@@ -61,8 +81,11 @@ class Bench:
         member, name = offence
         return [Broadcast(encode(("evidence", member, name)), Kind.EVIDENCE, entry.encoded)]
 
-    def judge(self, entry: Entry, said: EvidenceEntry, sessions: Iterable[Session]) -> tuple[MemberId, str] | None:
-        """Whom evidence in the log convicts anew, or again for an open session that it concerns, and of what."""
+    def judge(self, entry: Entry, said: EvidenceEntry) -> Sentence | None:
+        """Whom evidence in the log convicts, and of what; None if it proves nothing that counts in this epoch.
+
+        A function of the log alone. What is not new matters to sessions whose sanctions have not been applied yet.
+        """
         if self._accusations.get(entry.sender, 0) >= FALSE_ACCUSATIONS_MAX:
             return None
         offence = group_offence(said.evidence, self._roster, self._scheme)
@@ -71,10 +94,8 @@ class Bench:
             return None
         if self._is_over(offence, said.evidence):
             return None
-        if offence in self.convicts and not any(session.sanctions(offence[0]) for session in sessions):
-            return None
         self._proofs.setdefault(offence[0], said.evidence)
-        return offence
+        return Sentence(entry, *offence, said.evidence, offence not in self.convicts)
 
     def remind(self, session: Session) -> list[Broadcast]:
         """Have the proof against each player that stands convicted ordered again, when reports begin to show.
@@ -96,9 +117,14 @@ class Bench:
         """Whether a proof is of an earlier epoch that convicted already."""
         return offence in self._standing and isinstance(decode_evidence(evidence), Forking | Former)
 
-    def note(self, convicted: Convicted, excludes: bool) -> list[Exclude | Expel]:
+    def convicted_by(self, position: int) -> list[tuple[MemberId, str]]:
+        """Who was convicted up to a log position, and of what: the same at all members, whatever they look at later."""
+        return [offence for offence, first in self.convicts.items() if first <= position]
+
+    def note(self, convicted: Convicted, position: int, excludes: bool) -> list[Exclude | Expel]:
         """Keep a conviction in mind, and ask the group once to exclude the convict where a session declared that."""
-        self.convicts[convicted.member, convicted.offence] = None
+        offence = convicted.member, convicted.offence
+        self.convicts[offence] = min(position, self.convicts.get(offence, position))
         if not excludes or convicted.member in self._excluded:
             return []
         self._excluded.add(convicted.member)

@@ -5,23 +5,30 @@ its flows, deposits included. Named accounts are booked to the party that the pr
 Each (currency, custodian) has books of its own; without a custodian they hold claims, and no money moves. Every
 transaction sums to zero, so the books do at every position, and that is checked.
 
-Bounds. Every balance that is not zero has a proposer whose session opened it, and a proposer has at most
-:data:`LINES_PER_PROPOSER` of them, pay-outs that are due included, in at most :data:`BYTES_PER_PROPOSER`; all together
-take at most :data:`BOOKS_BYTES_MAX`, since they have to go on into the next epoch. A session that would pass these
-bounds, or whose amounts would add up to a fraction of more than :data:`AMOUNT_BITS_MAX` bits, is not carried on in the
-books: its transcript says what is owed. So no minority of liars can crowd out the balances of others.
+Bounds. Every balance that is not zero has a proposer whose session opened it, and what one proposer's sessions have
+opened takes at most :data:`BYTES_PER_PROPOSER`, pay-outs that are due included; all together take at most
+:data:`BOOKS_BYTES_MAX`, since they have to go on into the next epoch. A line weighs the same whatever its amount is, so
+nobody makes another proposer's lines heavier. A session that would pass these bounds is not carried on in the books:
+its transcript says what is owed. So no minority of liars can crowd out the balances of others.
+
+Reserve. Where a custodian takes deposits, there is money behind the lines. Such a session keeps room for all that it
+may need from the moment it is proposed: nothing that ends meanwhile is carried if it would take that room, but sessions
+that have kept theirs longer. Where there is no such room at the beginning, no honest member stakes a deposit, and no
+honest custodian takes one; see :meth:`Books.reserve`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import takewhile
 
 from mechdesign.decision.parties import CUSTODY, participant, renaming
 from mechdesign.decision.proposal import Proposal
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import KEY_BYTES, MemberId
 from mechdesign.kernel.errors import LocalProtocolError
-from mechdesign.kernel.flow import ACCOUNTS, Flow, bound, net
+from mechdesign.kernel.flow import ACCOUNTS, SINK, Flow, bound, net
 from mechdesign.kernel.wire import DIGEST_BYTES, Value, encode
 
 __all__ = [
@@ -29,25 +36,35 @@ __all__ = [
     "BOOKS_BYTES_MAX",
     "BYTES_PER_PROPOSER",
     "CUSTODY",
-    "LINES_PER_PROPOSER",
+    "FLOW_BITS_MAX",
+    "UNKNOWN_MAX",
     "Balance",
     "Books",
     "Due",
     "Purse",
+    "bits",
     "party_flows",
 ]
 
-LINES_PER_PROPOSER = 128
-"""How many balances and pay-outs the sessions of one proposer can leave open."""
-
-BYTES_PER_PROPOSER = 12 * 1024
-"""And how many bytes they take: enough for a session of the largest group."""
+BYTES_PER_PROPOSER = 16 * 1024
+"""How many bytes the balances and pay-outs take that the sessions of one proposer leave open: enough for the claims of
+a session among the largest group, or for one with a custodian among thirty players."""
 
 BOOKS_BYTES_MAX = 900 * 1024
 """All balances and pay-outs take no more, in bytes, so that they fit into what an epoch leaves to the next."""
 
-AMOUNT_BITS_MAX = 512
-"""No balance has a longer numerator or denominator. Amounts in a currency's minor units never get there."""
+AMOUNT_BITS_MAX = 448
+"""No balance has a longer numerator or denominator."""
+
+FLOW_BITS_MAX = 384
+"""An outcome with a longer amount fails, see ``mechanisms/limits.py``: so no number of sessions makes a balance too
+long."""
+
+UNKNOWN_MAX = 1024
+"""A member that could not compute more sessions of an epoch takes the books over from others, whatever comes."""
+
+_LONGEST = Fraction((1 << AMOUNT_BITS_MAX) - 1, 10**18)
+# Amounts are whole minor units, of currencies with at most 18 decimals.
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -111,15 +128,18 @@ class Books:
     """All balances of a group at one log position.
 
     Attributes:
-        complete: whether this member could compute all that was booked in this epoch. One that has left a session,
-            for lack of its code, cannot know what flowed there.
+        unknown: sessions of this epoch of which this member cannot know what flowed, by their order: it left them for
+            lack of their code, or computed something else than a quorum.
     """
 
     def __init__(self, lines: Iterable[Balance] = (), dues: Iterable[Due] = ()) -> None:
-        self.complete = True
+        self.unknown: dict[bytes, None] = {}
+        self._lost = False
         self._lines = {(line.purse, line.party): line for line in lines}
         self._dues = {(due.session, due.party): due for due in dues}
-        self._weights: dict[MemberId, int] = {}
+        self._weights: Counter[MemberId] = Counter()
+        # By session, in the order of their proposals: who proposed it, and how many bytes it may need.
+        self._reserves: dict[bytes, tuple[MemberId, int]] = {}
         everything: tuple[Balance | Due, ...] = (*self._lines.values(), *self._dues.values())
         for each in everything:
             self._weigh(each, 1)
@@ -131,9 +151,59 @@ class Books:
         return tuple(line for _, line in sorted(self._lines.items(), key=lambda item: item[0]))
 
     @property
+    def complete(self) -> bool:
+        """Whether this member could compute all that was booked in this epoch."""
+        return not self.unknown and not self._lost
+
+    def leave(self, session: bytes) -> None:
+        """Know from now on that something may have flowed in a session which this member could not compute."""
+        if len(self.unknown) < UNKNOWN_MAX:
+            self.unknown[session] = None
+        else:
+            self._lost = True
+
+    @property
     def dues(self) -> tuple[Due, ...]:
         """Every pay-out that is due, in the order in which the sessions ended."""
         return tuple(self._dues.values())
+
+    def reserve(self, session: bytes, proposer: MemberId, proposal: Proposal, names: Iterable[str]) -> bool:
+        """Keep room for a session that was proposed, if its custodian may take deposits.
+
+        The room is there when the session ends, whatever is booked, reserved and paid meanwhile: a later session leaves
+        it alone, an earlier one takes no more than its own, and a pay-out that is reported takes less than one that is
+        due. So deposits are always carried where this was true at their custodian and at whoever computed all that
+        flowed in the epoch.
+
+        Args:
+            session: its identifier.
+            proposer: who proposed it.
+            proposal: its terms.
+            names: of those that it asks.
+
+        Returns:
+            Whether there is such room, or none is needed.
+        """
+        if not proposal.takes_deposits:
+            return True
+        purse = Purse(proposal.currency, proposal.custodian)
+        parties = {*names, *(party for _, party in proposal.accounts), SINK}
+        needed = sum(
+            _weight(Balance(purse, party, _LONGEST, proposer)) + _weight(Due(session, purse, party, _LONGEST, proposer))
+            for party in parties
+        )
+        fits = self._fits(proposer, needed, self._reserves.values())
+        if fits:
+            self._reserves[session] = proposer, needed
+        return fits
+
+    def reserved(self, session: bytes) -> bool:
+        """Whether an open session has room of its own."""
+        return session in self._reserves
+
+    def release(self, session: bytes) -> None:
+        """Give the room of a session back that is not to be booked."""
+        self._reserves.pop(session, None)
 
     def book(
         self,
@@ -155,15 +225,21 @@ class Books:
         Returns:
             Whether it was booked: False if its proposer has left too many balances open already.
         """
+        others = self._before(session)
+        self.release(session)
+        self.unknown.pop(session, None)
         purse = Purse(proposal.currency, proposal.custodian)
         taken = [Flow(CUSTODY, player, amount, "received") for player, amount in received]
         moved = {party: amount for party, amount in net((*taken, *party_flows(flows, proposal))).items() if amount}
         owed = [(party, amount) for party, amount in moved.items() if amount > 0 and party != CUSTODY]
         dues = [Due(session, purse, party, amount, proposer) for party, amount in owed] if proposal.custodian else []
-        fresh = [party for party in moved if (purse, party) not in self._lines]
-        if fresh and len(fresh) + len(dues) + self._opened(proposer) > LINES_PER_PROPOSER:
+        kept = {party: self._lines.get((purse, party)) for party in moved}
+        fresh = [Balance(purse, party, moved[party], proposer) for party, line in kept.items() if line is None]
+        longest = (amount + (line.amount if (line := kept[party]) else 0) for party, amount in moved.items())
+        if any(bits(amount) > AMOUNT_BITS_MAX for amount in longest):
             return False
-        if not self._holds(purse, moved, dues, proposer):
+        needed = sum(_weight(line) for line in fresh) + sum(_weight(due) for due in dues)
+        if needed and not self._fits(proposer, needed, others):
             return False
         for party, amount in moved.items():
             self._add(purse, party, amount, proposer)
@@ -172,6 +248,11 @@ class Books:
             self._weigh(due, 1)
         self._check()
         return True
+
+    def owing(self, session: bytes, party: str) -> str | None:
+        """Which custodian owes a party something after a session, or None."""
+        due = self._dues.get((session, party))
+        return due.purse.custodian if due is not None else None
 
     def pay(self, session: bytes, party: str, payer: str) -> Due | None:
         """Book a pay-out that the custodian called ``payer`` reports; None if it owes none such."""
@@ -221,21 +302,27 @@ class Books:
         # Lines twice or out of order would be a second spelling of the same books.
         return books if books.packed == (lines, dues) else None
 
-    def _holds(self, purse: Purse, moved: Mapping[str, Fraction], dues: Sequence[Due], proposer: MemberId) -> bool:
-        """Whether the books stay within their bytes with these changes."""
-        weights = dict(self._weights)
-        for party, amount in moved.items():
-            line = self._lines.get((purse, party))
-            total = amount + (line.amount if line else 0)
-            if max(total.numerator.bit_length(), total.denominator.bit_length()) > AMOUNT_BITS_MAX:
-                return False
-            after = Balance(purse, party, total, line.opener if line else proposer)
-            weights[after.opener] = weights.get(after.opener, 0) + _weight(after) - (_weight(line) if line else 0)
-        weights[proposer] = weights.get(proposer, 0) + sum(map(_weight, dues))
-        return weights[proposer] <= BYTES_PER_PROPOSER and sum(weights.values()) <= BOOKS_BYTES_MAX
+    def _before(self, session: bytes) -> list[tuple[MemberId, int]]:
+        """The reserves that a session has to leave alone: those of sessions that were proposed before it.
 
-    def _opened(self, proposer: MemberId) -> int:
-        return sum(each.opener == proposer for kept in (self._lines, self._dues) for each in kept.values())
+        One that has no reserve itself leaves all of them alone.
+        """
+        before = takewhile(lambda item: item[0] != session, self._reserves.items())
+        return [reserve for _, reserve in before]
+
+    def _fits(self, proposer: MemberId, needed: int, reserves: Iterable[tuple[MemberId, int]]) -> bool:
+        """Whether a proposer's sessions may open so many bytes more, beside these reserves."""
+        kept: Counter[MemberId] = Counter()
+        for opener, size in reserves:
+            kept[opener] += size
+        if self._weights[proposer] + kept[proposer] + needed > BYTES_PER_PROPOSER:
+            return False
+        # What a proposer has and keeps counts for no more than its share, or liars could reserve everything.
+        held = sum(
+            max(self._weights[opener], min(self._weights[opener] + kept[opener], BYTES_PER_PROPOSER))
+            for opener in self._weights.keys() | kept.keys()
+        )
+        return held + needed <= BOOKS_BYTES_MAX
 
     def _add(self, purse: Purse, party: str, amount: Fraction, opener: MemberId) -> None:
         line = self._lines.pop((purse, party), None)
@@ -247,7 +334,7 @@ class Books:
             self._weigh(after, 1)
 
     def _weigh(self, each: Balance | Due, sign: int) -> None:
-        self._weights[each.opener] = self._weights.get(each.opener, 0) + sign * _weight(each)
+        self._weights[each.opener] += sign * _weight(each)
 
     def _check(self) -> None:
         totals: dict[Purse, Fraction] = {}
@@ -259,7 +346,17 @@ class Books:
 
 
 def _weight(each: Balance | Due) -> int:
-    return len(encode(_packed_line(each) if isinstance(each, Balance) else _packed_due(each)))
+    """How many bytes a line counts for: as many as with the longest amount."""
+    if isinstance(each, Balance):
+        return len(encode(_packed_line(replace(each, amount=_LONGEST))))
+    # To report it may open a line of the custodian's again, and one of the party's for its own.
+    custody = Balance(each.purse, CUSTODY, _LONGEST, each.opener)
+    return len(encode(_packed_due(replace(each, amount=_LONGEST)))) + _weight(custody)
+
+
+def bits(amount: Fraction) -> int:
+    """How long an amount is: the bits of its numerator or its denominator, whichever has more."""
+    return max(amount.numerator.bit_length(), amount.denominator.bit_length())
 
 
 def _packed_line(line: Balance) -> Value:

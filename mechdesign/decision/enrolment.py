@@ -79,6 +79,11 @@ class Enrolment:
         return tuple(member for member in self.setting.roster.ids if member not in self.left)
 
     @property
+    def followed(self) -> bool:
+        """Whether a quorum can still sign an outcome: whoever has signed one cannot leave any more."""
+        return len(self.left) <= self.setting.roster.n - self.setting.roster.q
+
+    @property
     def obstacle(self) -> str:
         """Why the session cannot go on with these, or an empty text."""
         proposal, roster = self.setting.proposal, self.setting.roster
@@ -88,7 +93,7 @@ class Enrolment:
             return f"{len(self.enrolled)} members serve the roll, and a quorum is {roster.q}"
         if not proposal.rolled and len(self.enrolled) < proposal.players_min:
             return f"{len(self.enrolled)} of at least {proposal.players_min} players enrolled"
-        if len(self.followers) < roster.q:
+        if not self.followed:
             return f"{len(self.followers)} members have the code, and a quorum is {roster.q}"
         return self._unwilling()
 

@@ -28,6 +28,7 @@ __all__ = [
     "OpenEntry",
     "ReportEntry",
     "SealEntry",
+    "SessionEntry",
     "ShareEntry",
     "StepEntry",
     "TimerEntry",
@@ -238,9 +239,10 @@ class EvidenceEntry:
 StepEntry: TypeAlias = SealEntry | ReportEntry | OpenEntry | ShareEntry | CoinEntry | CarryEntry
 """What belongs to one ask or toss."""
 
-EntryValue: TypeAlias = (
-    EnrolEntry | DeclineEntry | StepEntry | TimerEntry | AttestEntry | EvidenceEntry | ReceiptEntry | PayoutEntry
-)
+SessionEntry: TypeAlias = EnrolEntry | DeclineEntry | StepEntry | TimerEntry | AttestEntry | ReceiptEntry
+"""What is said in one session."""
+
+EntryValue: TypeAlias = SessionEntry | EvidenceEntry | PayoutEntry
 """Everything that :func:`parse` returns."""
 
 

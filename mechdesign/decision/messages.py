@@ -1,9 +1,10 @@
 """What passes between the decision layer and the session core above it.
 
-The session core answers every event that asks something of it *at once* (see ``stack.py``), so that decision and
-session together are one deterministic function of the ordered log: ``Enrolled``, ``Answers`` and ``CoinReady`` are
-answered by ``Request`` (the next ask), ``Toss`` (a coin) or ``Attest`` (the computation is over). Only ``Enrol``,
-``Decline`` and ``Submit`` may come later, when a party has made up its mind.
+``Enrolled``, ``Answers`` and ``CoinReady`` are answered by ``Request`` (the next ask), ``Toss`` (a coin) or ``Attest``
+(the computation is over). The answer is a function of the events of that session, and may come at once or later: what
+follows in the log waits for it where it has to (see ``lanes.py``), so that decision and session together are one
+deterministic function of the ordered log. Only ``Enrol``, ``Decline`` and ``Submit`` depend on what a party makes up
+its mind to.
 """
 
 from dataclasses import dataclass
@@ -72,6 +73,8 @@ class Proposed:
         members: identifiers and names of those asked, in roster order.
         asked: whether this member is among them.
         notice: where the proposal names a roll, what participants need to make a ballot, see ``notice.py``.
+        carried: whether the books have room for all that a custodian may receive for it, and will keep it; nobody
+            should pay a deposit where they have not.
     """
 
     session: SessionId
@@ -80,11 +83,12 @@ class Proposed:
     members: tuple[tuple[MemberId, str], ...]
     asked: bool
     notice: bytes = b""
+    carried: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """Enrolment closed; answer at once with ``Request`` or ``Attest``.
+    """Enrolment closed; answer with ``Request`` or ``Attest``.
 
     Attributes:
         session: the session.
@@ -99,7 +103,7 @@ class Enrolled:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """An ask closed and its reports are frozen; answer at once with ``Request`` or ``Attest``.
+    """An ask closed and its reports are frozen; answer with ``Request`` or ``Attest``.
 
     Attributes:
         session: the session.
@@ -120,7 +124,7 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class CoinReady:
-    """A coin has fallen; answer at once with ``Request``, ``Toss`` or ``Attest``.
+    """A coin has fallen; answer with ``Request``, ``Toss`` or ``Attest``.
 
     Attributes:
         session: the session.

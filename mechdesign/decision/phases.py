@@ -128,7 +128,11 @@ for as long as a change waits. A quorum of them ends a session in which no repor
 ENDED = frozenset({Phase.SETTLED, Phase.ABORTED})
 """Phases that nothing follows."""
 
+# Wherever too many have left for lack of the code.
+_LEFT = {Cause.NO_QUORUM: Phase.ABORTED}
+
 _COMPUTE = {
+    **_LEFT,
     Cause.SEALED_ASK: Phase.SEALING,
     Cause.PLAIN_ASK: Phase.ASKING,
     Cause.TOSS: Phase.TOSSING,
@@ -145,11 +149,17 @@ TRANSITIONS: dict[Phase, dict[Cause, Phase]] = {
         Cause.TOO_FEW: Phase.ABORTED,
         Cause.OVERRUN: Phase.ABORTED,
     },
-    Phase.GATHERING: {Cause.BALLOTS_IN: Phase.OPENING, Cause.OVERRUN: Phase.ABORTED},
-    Phase.SEALING: {Cause.SEALS_IN: Phase.OPENING, Cause.SANCTION: Phase.ABORTED, Cause.OVERRUN: Phase.ABORTED},
+    Phase.GATHERING: {**_LEFT, Cause.BALLOTS_IN: Phase.OPENING, Cause.OVERRUN: Phase.ABORTED},
+    Phase.SEALING: {
+        **_LEFT,
+        Cause.SEALS_IN: Phase.OPENING,
+        Cause.SANCTION: Phase.ABORTED,
+        Cause.OVERRUN: Phase.ABORTED,
+    },
     Phase.OPENING: {**_COMPUTE, Cause.UNOPENED: Phase.ABORTED, Cause.TOO_FEW: Phase.ABORTED},
     Phase.ASKING: _COMPUTE,
     Phase.TOSSING: {
+        **_LEFT,
         Cause.DEALT: Phase.OPENING,
         Cause.NO_COIN: Phase.ABORTED,
         Cause.SANCTION: Phase.ABORTED,
@@ -211,6 +221,7 @@ def document() -> str:
             "An entry counts once a member and before the close; everything else is void, and void is never evidence.",
             "A SHARE in gathering, sealing or tossing is one that came too early, which is an offence.",
             f"A TIMER for `{DRAINING}` counts while no report and no coin has begun to show.",
+            "A DECLINE that leaves fewer members than a quorum with the code ends a session whose enrolment is closed.",
             "",
         ]
     )

@@ -276,6 +276,11 @@ class Proposal:
             return f"a proposal of {len(self.encoded)} bytes passes the group's limit"
         return None
 
+    @property
+    def takes_deposits(self) -> bool:
+        """Whether a custodian receives money for it."""
+        return bool(self.custodian) and self.deposit > 0
+
     def content_bytes_max(self, n: int) -> int:
         """The longest content of a ballot in a group of n members: a report, or the dealing that seals one."""
         sealed = self.seal is Seal.THRESHOLD

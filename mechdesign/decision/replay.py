@@ -10,10 +10,11 @@ from mechdesign.decision.admission import refusal
 from mechdesign.decision.ballots.notice import announce
 from mechdesign.decision.bench import Bench
 from mechdesign.decision.books import Books, Due
+from mechdesign.decision.bystander import Bystanders
 from mechdesign.decision.certificate import Entry
 from mechdesign.decision.custody.receipts import PayoutEntry
-from mechdesign.decision.entries import EvidenceEntry, Kind, parse
-from mechdesign.decision.epoch import Epoch
+from mechdesign.decision.entries import EvidenceEntry, Kind, SessionEntry, parse
+from mechdesign.decision.epoch import Ending, Epoch
 from mechdesign.decision.messages import Aborted, Convicted, Decided, DecisionEvent, SessionId
 from mechdesign.decision.session import Session
 from mechdesign.decision.transcript import Recomputation, Recompute, react
@@ -85,21 +86,27 @@ class _Replay:
         self._bench = Bench(reading.roster, scheme, self._epoch.standing)
         self._sessions: dict[SessionId, Session] = {}
         self._computations: dict[SessionId, Recomputation] = {}
+        # What cannot be computed here, and why; such a session moved nothing if no quorum had the code either.
+        self._bystanders = Bystanders()
+        self._unknown: dict[SessionId, VerificationError] = {}
         self._transcripts: list[bytes] = []
         self._paid: list[Paid] = []
+        self._position = 0
 
     def run(self, reading: Reading) -> Replayed:
         for each in reading.entries:
             if isinstance(each, ViewChanging):
                 self._epoch.closing = True
-                self._epoch.ready(self._sessions, self._bench)
+                self._epoch.ready(self._sessions, self._bench.convicts)
             else:
                 self._take(each)
+        for error in self._unknown.values():
+            raise error
         ended = tuple(self._transcripts), tuple(self._paid)
         return Replayed(_begin(reading).books, *ended, self._epoch.books, tuple(self._sessions))
 
     def _take(self, delivered: Delivered) -> None:
-        self._epoch.position = delivered.position
+        self._position = delivered.position
         entry = Entry(delivered.position, delivered.submission, delivered.inclusion)
         if delivered.submission.kind == Kind.PROPOSE:
             self._found(entry)
@@ -112,6 +119,8 @@ class _Replay:
             self._paid += [] if due is None else [Paid(entry.position, due)]
         elif said is not None and (session := self._sessions.get(said.session)) is not None:
             self._see(session, session.apply(entry, said))
+        elif said is not None:
+            self._hear(entry, said)
 
     def _found(self, entry: Entry) -> None:
         session = Session.found(self._roster, entry, scheme=self._scheme)
@@ -119,28 +128,48 @@ class _Replay:
             return
         if not refusal(session, self._sessions.values(), self._epoch.closing):
             self._sessions[session.id] = session
+            self._epoch.reserve(session)
 
     def _judge(self, entry: Entry, said: EvidenceEntry) -> None:
-        if (offence := self._bench.judge(entry, said, self._sessions.values())) is None:
+        if (sentence := self._bench.judge(entry, said)) is None:
             return
-        self._bench.note(Convicted(*offence, said.evidence, ()), False)
-        for session in [each for each in self._sessions.values() if each.sanctions(offence[0])]:
-            self._see(session, session.punish(entry, *offence))
+        self._bench.note(Convicted(sentence.member, sentence.offence, said.evidence, ()), entry.position, False)
+        for session in [each for each in self._sessions.values() if each.sanctions(sentence.member)]:
+            self._see(session, session.punish(entry, sentence.member, sentence.offence))
+
+    def _hear(self, entry: Entry, said: SessionEntry) -> None:
+        _, ended = self._bystanders.hear(entry, said)
+        # Of what a custodian received an export needs the transcript, which is not there.
+        if ended is not None and not ended.enrolment.cover.named:
+            del self._unknown[ended.id]
+            self._epoch.book(Ending.empty(ended, entry.position))
+            self._epoch.ready(self._sessions, self._bench.convicts)
 
     def _see(self, session: Session, events: list[DecisionEvent]) -> None:
         for event in events:
             if isinstance(event, Convicted):
-                self._bench.note(event, False)
+                self._bench.note(event, self._position, False)
             elif isinstance(event, Decided | Aborted):
                 del self._sessions[session.id]
                 self._computations.pop(session.id, None)
                 self._transcripts.append(event.transcript)
-                self._epoch.book(session, event)
-                self._epoch.ready(self._sessions, self._bench)
+                self._epoch.book(Ending.of(session, event, self._position))
+                self._epoch.ready(self._sessions, self._bench.convicts)
         if (waiting := session.waiting) is not None:
             if session.id not in self._computations:
-                self._computations[session.id] = self._recompute(announce(session.setting, None))
+                try:
+                    self._computations[session.id] = self._recompute(announce(session.setting, None))
+                except MechdesignError as error:
+                    self._leave(session, error)
+                    return
             self._see(session, session.answer(react(self._computations[session.id], waiting)))
+
+    def _leave(self, session: Session, error: MechdesignError) -> None:
+        del self._sessions[session.id]
+        self._epoch.books.leave(session.id)
+        self._bystanders.stand_by(session)
+        why = f"the sessions of this log cannot be computed again here: {error}"
+        self._unknown[session.id] = error if isinstance(error, VerificationError) else VerificationError("code", why)
 
 
 def _begin(reading: Reading) -> Epoch:

@@ -247,6 +247,8 @@ class Session:
         while not self.ended and self.waiting is None:
             if self.hidden and len(self._timers.overrun) >= self.roster.q:
                 return events + self._abort(Cause.OVERRUN, "the members change, and did not wait any longer")
+            if self.phase is not Phase.ENROLLING and not self.enrolment.followed:
+                return events + self._abort(Cause.NO_QUORUM, "fewer members than a quorum have the code")
             waits = self._waits()
             out = waits.nobody or len(self._timers.out) >= self.roster.q
             over = waits.heard >= waits.needed or out
@@ -286,8 +288,8 @@ class Session:
         assert self.ask is not None
         if not self.ask.lock():
             return self._abort(Cause.NO_COIN, "too few members dealt validly for a coin")
-        kinds = {Tossing: Cause.DEALT, Gathering: Cause.BALLOTS_IN}
-        self.phase = follow(self.phase, kinds.get(type(self.ask), Cause.SEALS_IN))
+        cause = {Tossing: Cause.DEALT, Gathering: Cause.BALLOTS_IN}.get(type(self.ask), Cause.SEALS_IN)
+        self.phase = follow(self.phase, cause)
         self._timers.begin()
         return [self.progress]
 
@@ -328,8 +330,6 @@ class Session:
         Phase.OPENING: _close_ask,
         Phase.ASKING: _close_ask,
     }
-
-    # What the session core answers
 
     def _reported(self, said: Request | Toss) -> list[DecisionEvent]:
         """Answer the one ask of a session with a roll: the reports were in before the players were known."""
@@ -374,9 +374,10 @@ class Session:
         return self._abort(Cause.SANCTION, names)
 
     def _abort(self, cause: Cause, reason: str, missing: tuple[MemberId, ...] = ()) -> list[DecisionEvent]:
-        last = self.progress
-        self.phase = follow(self.phase, cause)
-        flows = self._ledger.close(self._docket.forfeited(self.players)) if self._ledger else ()
+        last, self.phase = self.progress, follow(self.phase, cause)
+        # Who has not the code has to know what flowed: then nobody forfeits anything.
+        lost = self._docket.forfeited(self.players) if self.enrolment.followed else ()
+        flows = self._ledger.close(lost) if self._ledger else ()
         transcript = self._inputs.record(self.roster).encoded
         return [self._at_end(last), Aborted(self.id, reason, missing, flows, transcript)]
 
@@ -385,8 +386,7 @@ class Session:
         assert certificate is not None
         assert ledger is not None
         last = self.progress
-        settled = certificate.verdict is Verdict.SETTLED
-        self.phase = follow(self.phase, Cause.CERTIFIED if settled else Cause.FAILED)
+        self.phase = follow(self.phase, Cause.CERTIFIED if certificate.verdict is Verdict.SETTLED else Cause.FAILED)
         agrees = certificate.statement == self.statement
         if agrees:
             ledger.book(self._outcome.flows)

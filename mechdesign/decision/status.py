@@ -15,7 +15,7 @@ class SessionStatus:
     Attributes:
         session: its identifier.
         mechanism: name and version, such as ``auction.second-price/1``.
-        phase: where it stands.
+        phase: where it stands; "computing" while the session core has yet to answer.
         step: the ask.
         heard: how many were heard in this phase.
         asked: how many it waits for.
@@ -40,4 +40,5 @@ def describe(session: Session, since: Instant, closing: bool) -> SessionStatus:
     seen, proposal = session.progress, session.proposal
     missing = tuple(session.roster.name(member) for member in seen.missing)
     name = f"{proposal.mechanism}/{proposal.version}"
-    return SessionStatus(session.id, name, seen.phase, seen.step, seen.heard, seen.asked, missing, since, closing)
+    phase = seen.phase if session.waiting is None else "computing"
+    return SessionStatus(session.id, name, phase, seen.step, seen.heard, seen.asked, missing, since, closing)

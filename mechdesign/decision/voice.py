@@ -19,8 +19,11 @@ from mechdesign.decision.entries import (
     ReportEntry,
     SealEntry,
     ShareEntry,
+    TimerEntry,
 )
-from mechdesign.decision.phases import Phase
+from mechdesign.decision.epoch import DRAIN_MS
+from mechdesign.decision.messages import SessionId
+from mechdesign.decision.phases import DRAINING, Phase
 from mechdesign.decision.sealing.commit_reveal import commitment, pad
 from mechdesign.decision.sealing.threshold import EncryptionKey, Purpose, deal, open_share, targets
 from mechdesign.decision.secret import Secret
@@ -28,15 +31,28 @@ from mechdesign.decision.session import Session
 from mechdesign.group.messages import Broadcast
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import MemberId
+from mechdesign.kernel.machine import Instant
 from mechdesign.kernel.wire import Value, encode
 
-__all__ = ["Voice", "say"]
+__all__ = ["Voice", "overrun", "ran_out", "say"]
 
 
 def say(kind: Kind, entry: EntryValue, *act: Value) -> Broadcast:
     """Have an entry ordered; ``kind`` and ``act`` name what is said once, whatever its content turns out to be."""
     made = Kind.DECLINE if isinstance(entry, DeclineEntry) else kind
     return Broadcast(encode((kind.name.lower(), *act)), made, entry.encoded)
+
+
+def ran_out(session: SessionId, step: int, phase: str) -> Broadcast:
+    """Say that a phase has lasted as long as it may, by our own clock."""
+    return say(Kind.TIMER, TimerEntry(session, step, phase), session, step, phase)
+
+
+def overrun(session: Session, step: int, phase: Phase, since: Instant, now: Instant) -> list[Broadcast]:
+    """What to say of an open session now that a change of the members has waited for long enough."""
+    if session.hidden:
+        return [ran_out(session.id, 0, DRAINING)]
+    return [ran_out(session.id, step, phase)] if since <= now - DRAIN_MS * 1000 else []
 
 
 @dataclass(frozen=True, slots=True)

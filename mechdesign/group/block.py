@@ -110,6 +110,8 @@ class Block:
         wire: the whole block as it travels and is stored.
         digest: of the header, 32 bytes; the signature is no part of it.
         ref: the reference that names this block.
+        round: the block's round, as in the header.
+        author: the author's index in roster order, as in the header.
     """
 
     header: Header
@@ -119,22 +121,17 @@ class Block:
     wire: bytes
     digest: bytes = field(init=False)
     ref: Reference = field(init=False)
+    round: int = field(init=False)
+    author: int = field(init=False)
 
     def __post_init__(self) -> None:
-        """Derive the digest and the reference once."""
+        """Derive the digest and the reference once; a block's round and author are asked for all the time."""
         own = digest(_TAG_BLOCK, self.encoded)
+        round_, author = self.header.round, self.header.author
         object.__setattr__(self, "digest", own)
-        object.__setattr__(self, "ref", Reference(self.header.round, self.header.author, own))
-
-    @property
-    def round(self) -> int:
-        """The block's round."""
-        return self.header.round
-
-    @property
-    def author(self) -> int:
-        """The author's index in roster order."""
-        return self.header.author
+        object.__setattr__(self, "ref", Reference(round_, author, own))
+        object.__setattr__(self, "round", round_)
+        object.__setattr__(self, "author", author)
 
     @property
     def links(self) -> tuple[Reference, ...]:
@@ -162,12 +159,14 @@ def genesis(roster: Roster, author: int) -> Reference:
     return Reference(GENESIS_ROUND, author, _genesis_digest(roster.digest))
 
 
+@lru_cache(maxsize=64)
 def block_bytes_max(roster: Roster) -> int:
     """The size that no valid block of the group passes on the wire, in bytes."""
     leaves = roster.payload_bytes_max // _LEAF_BYTES_MIN
     return header_bytes_max(roster) + SIGNATURE_BYTES + roster.payload_bytes_max + PAYLOAD_SLACK_BYTES + 5 * leaves + 32
 
 
+@lru_cache(maxsize=64)
 def header_bytes_max(roster: Roster) -> int:
     """The size that no header of the group passes, in bytes."""
     return _HEADER_FIXED_BYTES + (1 + WEAK_PER_MEMBER) * roster.n * _REFERENCE_BYTES_MAX
@@ -205,10 +204,8 @@ def make_block(
 
 def encode_header(header: Header) -> bytes:
     """The canonical bytes of a header."""
-    parents: Value = tuple(tuple(reference) for reference in header.parents)
-    weak: Value = tuple(tuple(reference) for reference in header.weak)
     head: tuple[Value, ...] = (header.version, header.group, header.epoch, header.round, header.author)
-    return encode((*head, parents, weak, header.root, header.count))
+    return encode((*head, header.parents, header.weak, header.root, header.count))
 
 
 def _references(value: Value, most: int) -> tuple[Reference, ...] | None:

@@ -96,7 +96,8 @@ class CatchUp:
 
     def floor(self) -> tuple[int, ...]:
         """Our tips, where rounds below the collection round count as had."""
-        return tuple(max(round_, self._dag.collection - 1) for round_ in self._dag.tips())
+        least = self._dag.collection - 1
+        return tuple([max(round_, least) for round_ in self._dag.tips()])
 
     def ahead(self, place: int, mine: tuple[int, ...]) -> bool:
         """Whether a neighbour claims blocks that we lack, or that what we would need next is no longer served."""

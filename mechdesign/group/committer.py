@@ -16,7 +16,9 @@ Authors are counted, never blocks. A verdict once reached never changes, so each
 **Source**: Keidar, Naor, Poupko and Shapiro, *Cordial Miners* (2023); Babel et al., *Mysticeti* (2024), section 3.
 """
 
+from collections import Counter
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeAlias
 
 from mechdesign.group.block import Block, Reference
@@ -131,16 +133,13 @@ class Committer:
         if self._rule.wave == 2:
             certified = voted
         else:
-            support: dict[Reference, int] = {}
-            for voter in voted:
-                for grand in voter.header.parents:
-                    if grand.round == before - 1:
-                        support[grand] = support.get(grand, 0) + 1
+            support: Counter[Reference] = Counter(chain.from_iterable(voter.header.parents for voter in voted))
             certified = []
             for grand, count in support.items():
-                leader = get(grand.digest) if count >= self._q else None
-                if leader is not None and leader.ref == grand:
-                    certified.append(leader)
+                if count >= self._q and grand.round == before - 1:
+                    leader = get(grand.digest)
+                    if leader is not None and leader.ref == grand:
+                        certified.append(leader)
         for leader in certified:
             self._certify(leader, mine)
         # What a late block says of slots that are decided is of no use.
@@ -149,10 +148,9 @@ class Committer:
             self._certifies[block.digest] = certifies
 
     def _blame(self, slot: Slot, mine: int) -> None:
-        mask = self._blames.get(slot, 0) | mine
-        self._blames[slot] = mask
-        if mask.bit_count() >= self._q:
-            self._stale = True
+        before = self._blames.get(slot, 0)
+        self._blames[slot] = mask = before | mine
+        if self._reaches_quorum(before, mask):
             self._look_for_fork(slot)
 
     def _certify(self, leader: Block, mine: int) -> None:
@@ -162,12 +160,17 @@ class Committer:
             if committed is not None and committed != leader.digest and self._rule.wave == 3:
                 self.forked = slot
             return
-        mask = self._certs.get(leader.digest, 0) | mine
-        self._certs[leader.digest] = mask
-        if mask.bit_count() >= self._q:
-            self._stale = True
-        if mask == mine:
+        before = self._certs.get(leader.digest, 0)
+        self._certs[leader.digest] = mask = before | mine
+        self._reaches_quorum(before, mask)
+        if not before:
             self._look_for_fork(slot)
+
+    def _reaches_quorum(self, before: int, mask: int) -> bool:
+        """Whether a count has just come to q; only then can there be a verdict that there was not."""
+        reached = before.bit_count() < self._q <= mask.bit_count()
+        self._stale = self._stale or reached
+        return reached
 
     def _look_for_fork(self, slot: Slot) -> None:
         if self._rule.wave != 3:
@@ -208,11 +211,13 @@ class Committer:
             anchor = anchors.get(round_ + self._rule.wave, UNDECIDED)
             first: Verdict = anchors.get(round_ + 1, UNDECIDED)
             for slot in reversed(self.slots(round_)):
-                verdict: Verdict = self._verdicts.get(slot) or self.direct(slot)
-                if isinstance(verdict, Undecided) and isinstance(anchor, Commit):
-                    verdict = self.indirect(slot, anchor.leader)
-                if not isinstance(verdict, Undecided):
-                    self._verdicts[slot] = verdict
+                verdict: Verdict | None = self._verdicts.get(slot)
+                if verdict is None:
+                    verdict = self.direct(slot)
+                    if isinstance(verdict, Undecided) and isinstance(anchor, Commit):
+                        verdict = self.indirect(slot, anchor.leader)
+                    if not isinstance(verdict, Undecided):
+                        self._verdicts[slot] = verdict
                 if not isinstance(verdict, Skip):
                     first = verdict
                 found[slot] = verdict

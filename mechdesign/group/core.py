@@ -17,6 +17,7 @@ from mechdesign.group.block_manager import BlockManager
 from mechdesign.group.checkpoint import Certified
 from mechdesign.group.committer import CommitRule
 from mechdesign.group.gate import Gate
+from mechdesign.group.instants import earliest
 from mechdesign.group.intake import Intake
 from mechdesign.group.keeping import Keeping
 from mechdesign.group.linearizer import Conflict
@@ -86,7 +87,8 @@ class GroupCore:
         self._outbox = Outbox(roster, signer.public, config.pending_bytes_max)
         self._pacing = Pacing(roster, config)
         self._sync = Synchronizer(roster, me, config, self._dag, self._manager.wants)
-        self._keeping = Keeping(roster, signer, scheme, self._order, self._sync, microseconds(config.pull_retry_s))
+        retry = microseconds(config.pull_retry_s)
+        self._keeping = Keeping(roster, signer, scheme, self._order, self._outbox, self._sync, retry)
         self._turn = Turn(roster, me, config, self._order, self._proposer, self._outbox, self._pacing)
         self._restored = False
         self._restoring = False
@@ -100,8 +102,7 @@ class GroupCore:
     @property
     def deadline(self) -> Instant | None:
         """When ``tick`` has work to do next, or None."""
-        dues = (self._wake, self._sync.deadline, self._gate.deadline, self._keeping.deadline)
-        return min((due for due in dues if due is not None), default=None)
+        return earliest(self._wake, self._sync.deadline, self._gate.deadline, self._keeping.deadline)
 
     def restore(self, records: Iterable[tuple[str, bytes, bytes]], now: Instant) -> Sequence[GroupEffect]:
         """Take back the journal, in the order in which it was written; call exactly once, first, also with nothing.
@@ -116,6 +117,8 @@ class GroupCore:
             raise LocalProtocolError("a group core takes its journal back once, before everything else")
         self._restored = self._restoring = True
         found = read_records(records, self._roster, self._scheme)
+        self._keeping.records.counted(len(found.settled))
+        self._outbox.remember(key for keys in found.settled for key in keys)
         for key, record in found.own:
             self._outbox.restore(key, record)
         if found.certified is not None:
@@ -159,13 +162,13 @@ class GroupCore:
             self._intake.drop("stranger", incoming.peer, now)
             return ()
         match incoming:
+            case Packet(peer, data):
+                self._packet(place, peer, data, now)
             case LinkUp():
                 self._send(self._sync.link_up(place, now))
                 self._gate.linked(now)
             case LinkDown():
                 self._sync.link_down(place, now)
-            case Packet(peer, data):
-                self._packet(place, peer, data, now)
         self._advance(now)
         return self._effects()
 
@@ -220,6 +223,10 @@ class GroupCore:
             case Blocks(blocks):
                 for wire in blocks:
                     self._block(place, peer, wire, now)
+            case Tips() as tips:
+                self._send(self._sync.hear_tips(place, tips, now))
+                self._send(self._keeping.remind(place, tips))
+                self._gate.answered(place, tips.rounds[self._me], self._proposer.round)
             case Pull() as pull:
                 self._send(self._sync.serve_pull(place, pull, now))
             case Want() as want:
@@ -227,12 +234,8 @@ class GroupCore:
             case LogWant() | LogPart() | Snapshot() | Vouch() as packet:
                 sends, dropped = self._keeping.packet(place, packet, now)
                 self._send(sends)
-                self._intake.drop(dropped, peer, now)
+                self._intake.refused(packet, dropped, peer, now)
                 self._fetch(now)
-            case Tips() as tips:
-                self._send(self._sync.hear_tips(place, tips, now))
-                self._send(self._keeping.remind(place, tips))
-                self._gate.answered(place, tips.rounds[self._me], self._proposer.round)
 
     def _block(self, place: int, peer: MemberId, wire: bytes, now: Instant) -> None:
         block, dropped = self._intake.block(peer, wire, self._order.committer.undecided_round, now)
@@ -246,6 +249,7 @@ class GroupCore:
         self._sync.arrived(block.digest)
         self._pacing.heard(block.author)
         self._absorb(self._manager.offer(block, peer), place, now)
+        self._intake.parked(peer, block, len(wire), now)
         if block.digest in self._dag:
             self._sync.catchup.brought(place, block.round)
         if block.digest in self._manager:
@@ -327,8 +331,7 @@ class GroupCore:
 
     def _settle(self) -> None:
         """Forget what a certified checkpoint stands for."""
-        settled = self._keeping.settle(self._proposer.newest)
-        if settled is not None:
+        if (settled := self._keeping.settle(self._proposer.newest)) is not None:
             self._down.append(settled[0])
             self._watch.pruned(settled[1])
 

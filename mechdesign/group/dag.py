@@ -96,6 +96,11 @@ class Dag:
         """How many authors have a block of the round; the genesis counts for nobody here."""
         return len(self._rounds.get(round_, ()))
 
+    def absent(self, round_: int) -> list[int]:
+        """Who has no block of the round, ascending."""
+        present = self._rounds.get(round_, {})
+        return [author for author in range(self._n) if author not in present]
+
     @property
     def begun(self) -> int:
         """How many authors have made any block."""

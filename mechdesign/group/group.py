@@ -21,6 +21,7 @@ from dataclasses import replace
 
 from mechdesign.group.channel import channel_of, unframe
 from mechdesign.group.committer import CommitRule
+from mechdesign.group.instants import earliest
 from mechdesign.group.messages import (
     Append,
     Broadcast,
@@ -71,8 +72,8 @@ class Group:
         config: local settings.
         convicts: judges the proofs of exclusions; by default the evidence of this layer.
         carry_over: for a layer above that keeps nothing between epochs: no state is waited for, and what it submitted
-            and an epoch did not order is submitted in the next, so that it is ordered once. Otherwise what was not
-            ordered is dropped with the epoch, for the layer above begins afresh from its state.
+            and an epoch did not order is submitted in the next, so that it is ordered once. Otherwise only a wish to
+            leave is, and what else was not ordered is dropped: the layer above begins afresh from its state.
         rule: the commit rule; anything but the default exists for negative controls.
 
     Raises:
@@ -123,8 +124,7 @@ class Group:
     @property
     def deadline(self) -> Instant | None:
         """When ``tick`` has work to do next, or None."""
-        dues = [self._transition.deadline, *(epoch.core.deadline for epoch in self.epochs)]
-        return min((due for due in dues if due is not None), default=None)
+        return earliest(self._transition.deadline, *[epoch.core.deadline for epoch in self.epochs])
 
     def restore(self, records: Iterable[tuple[str, bytes, bytes]], now: Instant) -> Sequence[GroupEffect]:
         """Take back the journal, in the order in which it was written; call exactly once, first, also with nothing.
@@ -273,7 +273,8 @@ class Group:
                 self._drop("undecodable", peer, now)
             case Signatures() as said:
                 present = epoch is not None and epoch is self._epoch
-                sends, proofs, hold = self._transition.hear(peer, said) if present else self._guide.hear(channel, said)
+                heard = self._transition.hear(peer, said) if present else None
+                sends, proofs, hold = heard or self._guide.hear(channel, said, self._scheme)
                 self._tell(sends, proofs)
                 if not present:
                     self._point(peer, channel, now)
@@ -308,7 +309,7 @@ class Group:
         assert pursuit.state is not None
         closed = epoch is not None and epoch.closing.statement is not None and len(pursuit.certificates) == 1
         final = pursuit.certificates[0].checkpoint
-        pending, used = epoch.unordered(final) if epoch is not None and self.carry_over else ([], [])
+        pending, used = ([], []) if epoch is None else epoch.unordered(final, self.carry_over)
         records, gone = self._guide.stand(pursuit.newest, pursuit.state, pursuit.ended, epoch if closed else None)
         written, forgotten = self._said.add(used)
         records += [*written, beginning(pursuit.newest, pursuit.state)]
@@ -324,13 +325,12 @@ class Group:
             # What is carried over changes epochs together with us: a crash finds it in one of the two.
             records += self._epoch.carry(pending, now)
         self._down.append(Compact(tuple(records), tuple(gone)))
-        self._down += self._guide.announce(now)
+        self._down += [*self._guide.announce(now), *([] if epoch is None else self._guide.warn(epoch))]
         if self._epoch is None:
             return
         self._take(self._epoch, begun, now)
-        for peer in self._linked:
-            if self._epoch.roster.place(peer) is not None:
-                self._take(self._epoch, self._epoch.core.receive(LinkUp(peer), now), now)
+        for peer in [peer for peer in self._linked if self._epoch.roster.place(peer) is not None]:
+            self._take(self._epoch, self._epoch.core.receive(LinkUp(peer), now), now)
 
     def _begin(self, roster: Roster, state: bytes) -> None:
         """Stand at the beginning of an epoch."""
@@ -374,12 +374,12 @@ class Group:
             self._prove(found, None)
 
     def _prove(self, found: EvidenceFound, epoch: Epoch | None) -> None:
-        """Hand up a proof as it holds in the present epoch; one about the past once, for we may be shown it often."""
+        """Hand up a proof as it holds in the present epoch; one about the past once, and only against its members."""
         news = self._proofs.keep(found, self.roster if epoch is None else epoch.roster)
         self._down += [] if news is None else [news[1]]
         if epoch is not None and not epoch.over:
             self._up.append(found)
-        elif news is not None:
+        elif news is not None and (not news[0].since or self.roster.place(found.member) is not None):
             self._up.append(news[0].found)
 
     def _require_restored(self) -> None:

@@ -24,7 +24,7 @@ from mechdesign.kernel.wire import digest
 
 __all__ = ["Journal"]
 
-_FORMAT = b"mechdesign/journal/2"
+_FORMAT = b"mechdesign/journal/3"
 _TAG = "mechdesign/journal/record/2"
 _UNSYNCED_MAX = 1024
 _CHECK_BYTES = 8

@@ -7,6 +7,7 @@ from mechdesign.group.certifier import Certifier
 from mechdesign.group.checkpoint import Certified, Checkpoint, parse_certified
 from mechdesign.group.messages import Compact
 from mechdesign.group.ordering import Ordering
+from mechdesign.group.outbox import Outbox
 from mechdesign.group.packets import LogPart, LogWant, Snapshot, Tips, Vouch
 from mechdesign.group.records import Records
 from mechdesign.group.recovery import Recovery
@@ -27,6 +28,7 @@ class Keeping:
         signer: signs for this member.
         scheme: checks everybody's signatures.
         order: the order so far.
+        outbox: our own submissions.
         sync: sends to neighbours.
         retry: ask another neighbour for a part of the log after this.
 
@@ -40,6 +42,7 @@ class Keeping:
         signer: Signer,
         scheme: SignatureScheme,
         order: Ordering,
+        outbox: Outbox,
         sync: Synchronizer,
         retry: Instant,
     ) -> None:
@@ -47,9 +50,11 @@ class Keeping:
         self._roster = roster
         self._scheme = scheme
         self._order = order
+        self._outbox = outbox
         self._sync = sync
         me = roster.place(signer.public)
         assert me is not None
+        self._me = me
         self._certifier = Certifier(roster, me, signer, scheme)
         self._recovery = Recovery(roster, scheme, order.chronicle, retry, sync.after)
 
@@ -112,7 +117,8 @@ class Keeping:
         self._certifier.adopt(certified)
 
     def _compact(self, certified: Certified, newest: Block | None) -> Compact:
-        compact = self.records.compact(certified, self._order.chronicle, newest)
+        settled = self._outbox.settle(certified.checkpoint.counts[self._me])
+        compact = self.records.compact(certified, self._order.chronicle, newest, settled)
         self._order.chronicle.settle(certified.checkpoint.blocks)
         return compact
 
@@ -131,7 +137,7 @@ class Keeping:
             case LogWant():
                 return self._sync.serve_log(place, packet, self._order.chronicle, now), None
             case LogPart():
-                return [], None if self._recovery.take(packet, now) else "log"
+                return [], self._recovery.take(packet, now)
             case Snapshot():
                 return [], self._take_snapshot(place, packet, now)
             case Vouch():

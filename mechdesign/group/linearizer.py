@@ -8,7 +8,7 @@ What is counted of an author is a base, below which all its numbers are in the l
 has a bound, whoever numbers how.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mechdesign.group.block import Block, inclusions
@@ -110,6 +110,12 @@ class Linearizer:
     def counts(self) -> tuple[Count, ...]:
         """What is counted of each author, in roster order."""
         return tuple(numbers.count() for numbers in self._numbers)
+
+    def resumed(self, ordered: Iterable[bytes]) -> None:
+        """The DAG begins again at a checkpoint: of what is ordered only these blocks may still be shown to others."""
+        kept = set(ordered)
+        for numbers in self._numbers:
+            numbers.where = {number: at for number, at in numbers.where.items() if at[0] in kept}
 
     def pruned(self, gone: Sequence[Block]) -> None:
         """Blocks are not kept any more: what stood in them proves nothing to others."""

@@ -35,14 +35,17 @@ class Broadcast:
         key: the local name of this act, such as an encoding of ("seal", session, step). A second request under a key
             that was used in this life or, by the journal, in an earlier one does nothing: a replay after a restart
             says nothing twice. Keys are those of one epoch; where what was not ordered is carried over, the newest
-            4,096 keys of earlier epochs count, too.
+            4,096 keys of earlier epochs count, too. A restart knows all of the epoch; a life that goes on may forget
+            what it said and what stands in the log below a certified checkpoint, but for the newest 4,096.
         kind: the leaf's kind, 0..255; opaque to the group, but for its own from 252 on.
         data: at most the roster's ``submission_bytes_max``.
+        lasting: whether the key counts for the whole epoch, because it would matter if this were said twice.
     """
 
     key: bytes
     kind: int
     data: bytes
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +115,8 @@ class Append:
     """Effect: write a record durably before any later effect of the list is performed.
 
     Attributes:
-        table: ``"block"``, ``"own"``, ``"log"``, ``"checkpoint"``, ``"view"``, ``"said"``, ``"direct"``, ``"whisper"``
-            or ``"secret"``.
+        table: ``"block"``, ``"own"``, ``"ordered"``, ``"log"``, ``"checkpoint"``, ``"view"``, ``"said"``,
+            ``"direct"``, ``"whisper"`` or ``"secret"``.
         key: unique in its table; writing a key again replaces the record.
         data: the record.
         sync: whether it must be on disk before the next effect; a record that others can give us again need not.

@@ -26,6 +26,11 @@ class Meter:
         self._refill(place, now)
         return self._left[place] > 0
 
+    def full(self, place: int, now: Instant) -> bool:
+        """Whether nothing of a member's allowance was used lately."""
+        self._refill(place, now)
+        return self._left[place] >= self._full
+
     def charge(self, place: int, cost: int, now: Instant) -> None:
         """Take from a member's allowance; it may be overdrawn by one charge."""
         self._refill(place, now)

@@ -136,6 +136,7 @@ class Ordering:
         self.final = checkpoint if self.view.settled is not None else None
         self.dag.reset(checkpoint.collection, checkpoint.collection, checkpoint.ordered)
         self.committer.reset(checkpoint.round, checkpoint.place)
+        self.linearizer.resumed(checkpoint.ordered)
 
     def prune(self, floor: int) -> list[Block]:
         """Let go of the blocks below a round, at most the collection round; gives them."""

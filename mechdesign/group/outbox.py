@@ -2,12 +2,17 @@
 
 A submission waits, is carried by a block of ours, and is delivered. When the block that carries it is collected before
 it was ordered, the submission waits again: nothing submitted is lost, and copies are counted once.
+
+Keys are remembered so that nothing is said twice. Of what a life said and what stands in the log below a certified
+checkpoint the newest :data:`KEYS_KEPT` are in memory, and those that have to last. A layer above that is rebuilt from
+the log asks again for all that it ever asked for, at once or when it has computed what it needs; so the journal keeps
+all keys with the log, and a life knows those of earlier lives in the epoch until its own end.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from mechdesign.group.block import Block
-from mechdesign.group.checkpoint import SEQUENCE_WINDOW
+from mechdesign.group.checkpoint import SEQUENCE_WINDOW, Count
 from mechdesign.group.leaf import PAYLOAD_SLACK_BYTES, decode_leaf, encode_leaf
 from mechdesign.group.messages import Broadcast, Submission
 from mechdesign.group.roster import Roster
@@ -16,7 +21,10 @@ from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.errors import CongestionError, JournalError, LocalProtocolError, WireError
 from mechdesign.kernel.wire import decode, encode
 
-__all__ = ["Outbox", "check_room"]
+__all__ = ["KEYS_KEPT", "Outbox", "check_room"]
+
+KEYS_KEPT = 4096
+"""Of the keys of what was ordered long ago so many are remembered in one life, the newest ones."""
 
 
 def check_room(roster: Roster, bytes_max: int) -> None:
@@ -45,8 +53,13 @@ class Outbox:
         self._bytes_max = bytes_max
         self._bytes = 0
         self._sequence = 0
-        # Of each key its number; -1 for one that was used in an earlier epoch.
+        # Of each key its number, until a certified checkpoint counts it.
         self._keys: dict[bytes, int] = {}
+        # Keys of this epoch that one counts, oldest first; those that last, or are of an earlier life; and keys of
+        # earlier epochs.
+        self._settled: dict[bytes, None] = {}
+        self._lasting: dict[bytes, None] = {}
+        self._past: dict[bytes, None] = {}
         self._open: dict[int, bytes] = {}
         self._waiting: dict[int, None] = {}
         self._carried: dict[bytes, tuple[int, list[int]]] = {}
@@ -69,7 +82,7 @@ class Outbox:
             CongestionError: too much waits already.
             LocalProtocolError: the kind or the size is out of range.
         """
-        if request.key in self._keys:
+        if any(request.key in known for known in (self._keys, self._settled, self._lasting, self._past)):
             return None
         if not 0 <= request.kind <= 255 or len(request.data) > self._roster.submission_bytes_max:
             raise LocalProtocolError(
@@ -80,13 +93,32 @@ class Outbox:
         if self._bytes + len(leaf) > self._bytes_max and request.kind != ViewKind.READY:
             raise CongestionError(f"{self._bytes} bytes wait to be ordered: the group stalls or is overloaded")
         record = encode((self._sequence, leaf))
+        if request.lasting:
+            self._lasting[request.key] = None
         self._take_in(request.key, self._sequence, leaf)
         return record
 
     @property
     def keys(self) -> list[bytes]:
-        """The keys that were used in this epoch."""
-        return [key for key, number in self._keys.items() if number >= 0]
+        """The keys that were used in this epoch, as far as they are remembered, oldest first."""
+        return list(dict.fromkeys((*self._lasting, *self._settled, *self._keys)))
+
+    def settle(self, counted: Count) -> list[bytes]:
+        """A checkpoint was certified that counts so much of ours; gives the keys that it settles, oldest first.
+
+        From now on they are the journal's to remember, and the oldest ones are forgotten here.
+        """
+        settled = [key for key, number in self._keys.items() if counted.has(number)]
+        for key in settled:
+            del self._keys[key]
+        self._settled.update(dict.fromkeys(settled))
+        for key in list(self._settled)[:-KEYS_KEPT]:
+            del self._settled[key]
+        return settled
+
+    def remember(self, keys: Iterable[bytes]) -> None:
+        """Keys of earlier lives in this epoch."""
+        self._lasting.update(dict.fromkeys(keys))
 
     def pending(self, counted: Callable[[int], bool]) -> Iterator[tuple[bytes, Submission]]:
         """What of ours is not in the log, as far as we know and ``counted`` (a number is) does, oldest first."""
@@ -102,7 +134,7 @@ class Outbox:
 
     def used(self, key: bytes) -> None:
         """A key was used in an earlier epoch."""
-        self._keys[key] = -1
+        self._past[key] = None
 
     def restore(self, key: bytes, record: bytes) -> None:
         """Take back a record of an earlier life.
@@ -114,6 +146,7 @@ class Outbox:
             match decode(record):
                 case (int(sequence), bytes(leaf)):
                     self._take_in(key, sequence, leaf)
+                    self.remember((key,))
                     return
         except WireError as error:
             raise JournalError(f"the journal's record of an own submission is damaged: {error}") from error
@@ -157,6 +190,8 @@ class Outbox:
 
     def delivered(self, sequence: int) -> None:
         """A submission of ours stands in the log."""
+        # Its record may be gone; its number is never given again.
+        self._sequence = max(self._sequence, sequence + 1)
         leaf = self._open.pop(sequence, None)
         self._waiting.pop(sequence, None)
         if leaf is not None:

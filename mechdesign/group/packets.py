@@ -6,6 +6,7 @@ Limits are checked here; whether a block is worth anything is judged elsewhere.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from mechdesign.group.block import ROUND_MAX, block_bytes_max
@@ -152,6 +153,7 @@ GroupPacket: TypeAlias = Blocks | Pull | Tips | Want | Vouch | Snapshot | LogWan
 _BLOCKS, _PULL, _TIPS, _WANT, _VOUCH, _SNAPSHOT, _LOG_WANT, _LOG_PART = range(1, 9)
 
 
+@lru_cache(maxsize=64)
 def packet_bytes_max(roster: Roster) -> int:
     """No packet of the group is longer, in bytes."""
     blocks = max(block_bytes_max(roster), BATCH_BYTES) + block_bytes_max(roster)

@@ -15,7 +15,7 @@ from mechdesign.kernel.machine import Instant
 
 __all__ = ["Pulls"]
 
-_SLOWER_MAX = 5
+_SLOWER_MAX, _SWEEP_MIN = 5, 32
 
 
 @dataclass(slots=True)
@@ -48,6 +48,7 @@ class Pulls:
         self._retry = retry
         self._needed = needed
         self._pulls: dict[bytes, _Outstanding] = {}
+        self._sweep_at = 2 * _SWEEP_MIN
 
     def __len__(self) -> int:
         return len(self._pulls)
@@ -70,7 +71,15 @@ class Pulls:
             else:
                 self._note(item.reference, first, 1, now + self._retry)
                 asks.setdefault(first, []).append(digest)
+        if len(self._pulls) > self._sweep_at:
+            # Who makes us park one block after another in vain makes us no longer need what the evicted ones lacked.
+            self._sweep()
         return self._packets(asks)
+
+    def _sweep(self) -> None:
+        """Ask no more for what nothing parked waits for; next when there are twice as many as are left."""
+        self._pulls = {digest: pull for digest, pull in self._pulls.items() if self._needed(pull.reference)}
+        self._sweep_at = 2 * max(len(self._pulls), _SWEEP_MIN)
 
     def arrived(self, digest: bytes) -> None:
         """A block is there, accepted or parked: nobody need be asked for it."""

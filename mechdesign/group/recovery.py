@@ -102,29 +102,32 @@ class Recovery:
         fetch.tries += 1
         return fetch.asked, LogWant(fetch.begin, fetch.end, fetch.named)
 
-    def take(self, part: LogPart, now: Instant) -> bool:
-        """A neighbour sent blocks of the log; whether they are the ones that we wait for."""
+    def take(self, part: LogPart, now: Instant) -> str | None:
+        """A neighbour sent blocks of the log; why they are dropped unless they are the ones that we wait for.
+
+        Late answers come from honest neighbours, too; the right blocks with a signature that does not hold do not.
+        """
         fetch = self._fetch
         if fetch is None or part.end != fetch.end or len(part.blocks) > fetch.end - fetch.begin:
-            return False
+            return "log"
         blocks: list[tuple[bytes, Block]] = []
         here = part.before
         for wire in part.blocks:
             block = parse_block(wire, self._roster)
             if block is None:
-                return False
+                return "log"
             blocks.append((here, block))
             here = link(here, (block.digest,))
         # The cheap check first: only blocks of the log are worth a look at their signatures.
-        if here != fetch.named or any(
-            judge(block, self._roster, self._scheme) is not Standing.VALID for _, block in blocks
-        ):
-            return False
+        if here != fetch.named:
+            return "log"
+        if any(judge(block, self._roster, self._scheme) is not Standing.VALID for _, block in blocks):
+            return "forged log"
         fetch.parts += reversed(blocks)
         fetch.end -= len(blocks)
         fetch.named = part.before
         fetch.tries, fetch.due = 0, now
-        return True
+        return None
 
     def whole(self) -> list[Block] | None:
         """The blocks that our log lacks, oldest first, once all are there; None while they are not.

@@ -116,6 +116,10 @@ class Roster:
         if not 0 < self.submission_bytes_max <= self.payload_bytes_max <= PAYLOAD_BYTES_MAX or len(self.nonce) != 16:
             raise LocalProtocolError("submission and payload limits are out of range, or the nonce is not 16 bytes")
 
+    def __hash__(self) -> int:
+        """From the digest, which is computed once: rosters are keys of small caches."""
+        return hash(self.digest)
+
     @cached_property
     def n(self) -> int:
         """How many members there are."""

@@ -11,13 +11,14 @@ links starves nobody but itself.
 is the business of ``catchup``.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from mechdesign.group.block import Block, Reference
 from mechdesign.group.block_manager import Missing
 from mechdesign.group.catchup import CatchUp
 from mechdesign.group.chronicle import Chronicle
 from mechdesign.group.dag import Dag
+from mechdesign.group.instants import earliest
 from mechdesign.group.meter import Meter
 from mechdesign.group.packets import (
     BATCH_BLOCKS,
@@ -97,8 +98,7 @@ class Synchronizer:
     @property
     def deadline(self) -> Instant | None:
         """When :meth:`tick` has work to do."""
-        dues = (self._pulls.due, self._tips_due if self._linked else None, self.catchup.due)
-        return min((due for due in dues if due is not None), default=None)
+        return earliest(self._pulls.due, self._tips_due if self._linked else None, self.catchup.due)
 
     # ------------------------------------------------------------------------------------------------------ links
 
@@ -109,7 +109,7 @@ class Synchronizer:
         self._links_of.pop(place, None)
         self.catchup.linked(place)
         self._hasten(now + self._tips_min // 8)
-        return [self._tips(place, reply=True, now=now)]
+        return self._tips((place,), reply=True, now=now)
 
     def link_down(self, place: int, now: Instant) -> None:
         """A neighbour cannot be reached; the others hear of it soon, since they may have relied on that link."""
@@ -137,13 +137,10 @@ class Synchronizer:
         author = 1 << block.author
         lacking = []
         for place in self._linked:
+            if self._links_of.get(place, 0) & author or place == block.author or shown >> place & 1:
+                continue
             claim = self.catchup.claim(place)
-            has = (
-                place == block.author
-                or shown >> place & 1
-                or (claim is not None and claim[block.author] >= block.round)
-            )
-            if not has and not self._links_of.get(place, 0) & author:
+            if claim is None or claim[block.author] < block.round:
                 lacking.append(place)
         return self._spread(block, lacking)
 
@@ -200,7 +197,7 @@ class Synchronizer:
         lags = any(theirs < own >= kept for theirs, own in zip(tips.rounds, self._dag.tips(), strict=True))
         told = self._told_at.get(place)
         if tips.reply or (lags and (told is None or now >= told + self._retry)):
-            sends.append(self._tips(place, reply=False, now=now))
+            sends += self._tips((place,), reply=False, now=now)
         self.catchup.answered(place, now)
         if self.catchup.ahead(place, self.catchup.floor()):
             sends += self._want(now)
@@ -221,7 +218,7 @@ class Synchronizer:
         if want.collection < self._dag.floor and snapshot is not None:
             return self._charged(place, [self._send(place, snapshot)], now)
         batch = self._batch(place, self._dag.newer(want.rounds))
-        return self._charged(place, [*batch, self._tips(place, reply=False, now=now)], now)
+        return self._charged(place, [*batch, *self._tips((place,), reply=False, now=now)], now)
 
     def serve_log(self, place: int, want: LogWant, chronicle: Chronicle, now: Instant) -> list[Send]:
         """Send blocks of the log, if they are still in memory."""
@@ -276,7 +273,7 @@ class Synchronizer:
             self.catchup.end(now)
             sends += self._want(now)
         if self._tips_due is not None and self._tips_due <= now and self._linked:
-            sends += [self._tips(place, reply=False, now=now) for place in self._linked]
+            sends += self._tips(self._linked, reply=False, now=now)
             self._tips_due = now + self._tips_interval
             self._tips_interval = min(2 * self._tips_interval, self._tips_max)
             sends += self._want(now)
@@ -286,10 +283,11 @@ class Synchronizer:
         ask = self.catchup.ask(self._linked, now)
         return [] if ask is None else [self._send(ask[0], Want(ask[1], self._dag.collection))]
 
-    def _tips(self, place: int, *, reply: bool, now: Instant) -> Send:
-        self._told_at[place] = now
+    def _tips(self, places: Sequence[int], *, reply: bool, now: Instant) -> list[Send]:
+        for place in places:
+            self._told_at[place] = now
         links = sum(1 << other for other in self._linked) | 1 << self._me
-        return self._send(place, Tips(self._dag.tips(), links, reply, self._dag.floor))
+        return self.packet(places, Tips(self._dag.tips(), links, reply, self._dag.floor))
 
     def _send(self, place: int, packet: GroupPacket) -> Send:
         return Send(self._roster.ids[place], encode_packet(self._roster, packet))

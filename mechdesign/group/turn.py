@@ -45,6 +45,9 @@ class Look:
     stuck: bool = False
 
 
+_NOTHING = Look()
+
+
 class Turn:
     """Decides when to make blocks, and makes them; members are their index in roster order.
 
@@ -76,11 +79,11 @@ class Turn:
         round_ = self._round()
         causes = self._causes(round_)
         if not causes or not self._proposer.anchored:
-            return Look()
+            return _NOTHING
         if not self._quorum(round_ - 1):
             return Look(stuck=self._outbox.waiting and not self._closed)
         if round_ > 0 and not self._quorum(round_):
-            absent = [place for place in self._absent(round_ - 1) if place != self._me]
+            absent = [place for place in self._order.dag.absent(round_ - 1) if place != self._me]
             until = self._pacing.wait(round_ - 1, absent, now)
             if until is not None:
                 return Look(wake=until)
@@ -116,7 +119,7 @@ class Turn:
         round_ = self._round()
         if not self._causes(round_) or self._quorum(round_ - 1):
             return []
-        return self._absent(round_ - 1)
+        return self._order.dag.absent(round_ - 1)
 
     @property
     def _closed(self) -> bool:
@@ -131,9 +134,6 @@ class Turn:
     def _quorum(self, round_: int) -> bool:
         """Whether q authors have a block of the round; the genesis stands for q of them."""
         return round_ < 0 or self._order.dag.authors(round_) >= self._roster.q
-
-    def _absent(self, round_: int) -> list[int]:
-        return [place for place in range(self._roster.n) if not self._order.dag.slot(round_, place)]
 
     def _causes(self, round_: int) -> list[int]:
         """Whose doing it is that a block of ours is due; empty while there is no reason for one.

@@ -32,19 +32,19 @@ class Watch:
     def accepted(self, block: Block) -> list[EvidenceFound]:
         """Compare an accepted block with its author's others for the round and on the same predecessor."""
         twin = self._slots.setdefault((block.author, block.round), block)
-        if twin is block:
+        if twin.digest == block.digest:
             twin = self._predecessors.setdefault((block.author, block.header.parents[0].digest), block)
-        if twin is block:
+        if twin.digest == block.digest:
             return []
         return self._prove(block.author, Equivocation(_signed(twin), _signed(block)))
 
     def pruned(self, gone: Sequence[Block]) -> None:
         """Blocks are not kept any more: nothing is compared with them."""
         for block in gone:
-            if self._slots.get((block.author, block.round)) is block:
-                del self._slots[block.author, block.round]
             named = (block.author, block.header.parents[0].digest)
-            if self._predecessors.get(named) is block:
+            if (seen := self._slots.get((block.author, block.round))) and seen.digest == block.digest:
+                del self._slots[block.author, block.round]
+            if (seen := self._predecessors.get(named)) and seen.digest == block.digest:
                 del self._predecessors[named]
 
     def invalid(self, block: Block) -> list[EvidenceFound]:

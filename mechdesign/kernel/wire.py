@@ -56,16 +56,23 @@ def _plain(value: object, depth: int) -> object:
         if _INT64_MIN <= value <= _UINT64_MAX:
             return int(value)
         return msgpack.ExtType(_INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+    if isinstance(value, tuple | list):
+        if depth == 0:
+            raise LocalProtocolError(f"arrays nest deeper than {DEPTH_MAX}")
+        # Most items are texts and small integers, which stay as they are.
+        return [
+            item
+            if (kind := type(item)) in _PLAIN or (kind is int and _INT64_MIN <= item <= _UINT64_MAX)
+            else _plain(item, depth - 1)
+            for item in value
+        ]
     if isinstance(value, Fraction):
         if value.denominator == 1:
             return _plain(value.numerator, depth)
         return msgpack.ExtType(_FRACTION, _pack([_plain(value.numerator, depth), _plain(value.denominator, depth)]))
-    if isinstance(value, tuple | list):
-        if depth == 0:
-            raise LocalProtocolError(f"arrays nest deeper than {DEPTH_MAX}")
-        return [item if type(item) in _PLAIN else _plain(item, depth - 1) for item in value]
-    kind = type(value).__name__
-    raise LocalProtocolError(f"{kind} has no canonical encoding: use integers, fractions, bytes, text and arrays")
+    raise LocalProtocolError(
+        f"{type(value).__name__} has no canonical encoding: use integers, fractions, bytes, text and arrays"
+    )
 
 
 def _pack(value: object) -> bytes:

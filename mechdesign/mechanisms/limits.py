@@ -7,6 +7,7 @@ every declared account before anybody enrols: so a deficit that nobody agreed to
 from collections.abc import Sequence
 from fractions import Fraction
 
+from mechdesign.decision.books import FLOW_BITS_MAX, bits
 from mechdesign.decision.proposal import Proposal
 from mechdesign.kernel.flow import Flow, bound, net
 
@@ -14,7 +15,7 @@ __all__ = ["breach"]
 
 
 def breach(proposal: Proposal, players: Sequence[str], flows: Sequence[Flow]) -> str:
-    """Who pays more than the proposal's ``payment_max``, net of what it receives; an empty text if nobody does.
+    """Which amount is too long, or who pays more than ``payment_max``, net of what it receives; else an empty text.
 
     A player pays what the accounts pay that it stands behind. With a roll no participant stands behind any.
 
@@ -23,6 +24,8 @@ def breach(proposal: Proposal, players: Sequence[str], flows: Sequence[Flow]) ->
         players: in roster order; the first that pays too much is named.
         flows: in whole minor units.
     """
+    if any(bits(flow.amount) > FLOW_BITS_MAX for flow in flows):
+        return f"an amount takes more than {FLOW_BITS_MAX} bits, which no balance could carry"
     if proposal.payment_max is None:
         return ""
     held = net(flows if proposal.rolled else bound(flows, proposal.accounts))

@@ -1,12 +1,13 @@
 """The session core: runs mechanisms over the sessions of the decision layer, and speaks with the party.
 
-It answers decision at once (``Enrolled``, ``Answers`` and ``CoinReady`` with the next ask or toss, or with a digest),
-and the party whenever that has made up its mind. It keeps one
+It answers decision (``Enrolled``, ``Answers`` and ``CoinReady`` with the next ask or toss, or with a digest) as soon as
+that is computed, at once or later, see ``work.py``, and the party whenever that has made up its mind. It keeps one
 :class:`~mechdesign.mechanisms.computation.Computation` for each open session and nothing of those that ended.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias
 
 from mechdesign.decision.ballots.ballot import Ballot
@@ -15,7 +16,6 @@ from mechdesign.decision.entries import REASON_BYTES_MAX
 from mechdesign.decision.messages import (
     Aborted,
     Answers,
-    Attest,
     Booked,
     Carried,
     Carry,
@@ -37,7 +37,6 @@ from mechdesign.decision.messages import (
     Request,
     SessionId,
     Submit,
-    Toss,
     Verdict,
     Waited,
 )
@@ -74,6 +73,7 @@ from mechdesign.mechanisms.terms import (
     recomputation,
     registered,
 )
+from mechdesign.mechanisms.work import AtOnce, Computed, Job, Reaction, Work
 
 __all__ = [
     "Lookup",
@@ -94,8 +94,10 @@ SessionEffect: TypeAlias = DecisionRequest | UserEvent
 class _Session:
     """An open session at this member."""
 
+    proposer: MemberId
     proposal: Proposal
     computation: Computation | None
+    job: Job | None = None
     enrolled: bool = False
     asked_step: int | None = None
     answered: set[int] = field(default_factory=set)
@@ -110,6 +112,7 @@ class SessionCore:
         entropy: for the nonces of our proposals.
         lookup: where mechanisms are found.
         policy: what we enrol in.
+        work: where mechanisms run, by default where they are called.
     """
 
     def __init__(
@@ -120,12 +123,14 @@ class SessionCore:
         *,
         lookup: Lookup = registered,
         policy: Policy | None = None,
+        work: Work | None = None,
     ) -> None:
         self._member = member
         self._names = dict(members)
         self._entropy = entropy
         self._lookup = lookup
         self._policy = policy or Policy()
+        self._work = work or AtOnce()
         self._sessions: dict[SessionId, _Session] = {}
 
     @property
@@ -215,14 +220,14 @@ class SessionCore:
     def _proposed(self, event: Proposed) -> Sequence[SessionEffect]:
         proposal = event.proposal
         computation, reason = computation_of(proposal, self._lookup)
-        session = _Session(proposal, computation)
+        session = _Session(event.proposer, proposal, computation)
         self._sessions[event.session] = session
         answer = "not asked"
         answers: tuple[SessionEffect, ...] = ()
         if event.asked:
             enrolled = sum(open_.enrolled for open_ in self._sessions.values())
             other = "" if event.proposer == self._member else self._names[self._member]
-            reason = reason or self._policy.objection(proposal, enrolled, other=other)
+            reason = reason or self._policy.objection(proposal, enrolled, other=other, carried=event.carried)
             session.enrolled = not reason
             answer = "declined" if reason else "enrolled"
             answers = (self._decline(event.session, reason, session) if reason else Enrol(event.session),)
@@ -255,16 +260,30 @@ class SessionCore:
         session = self._sessions.get(session_id)
         if session is None or session.computation is None:
             return ()  # without the code we follow the log, and sign nothing
-        computation = session.computation
         session.asked_step = None
-        match event:
-            case Enrolled():
-                reaction = computation.enrolled(event)
-            case Answers():
-                reaction = computation.answered(event)
-            case CoinReady():
-                reaction = computation.tossed(event)
-        if isinstance(reaction, Attest | Toss):
+        job = Job(session_id, session.proposer, partial(_step, session.computation, event))
+        if (reaction := self._work.begin(job)) is None:
+            session.job = job
+            return ()
+        return self._react(session, reaction)
+
+    def computed(self, done: Computed) -> Sequence[SessionEffect]:
+        """Take what came out of a job that was not done at once; what nobody waits for any more is ignored."""
+        session = self._sessions.get(done.job.session)
+        if session is None or session.job is not done.job:
+            return ()
+        session.job = None
+        return self._react(session, done.reaction)
+
+    def finish(self, session_id: SessionId) -> Sequence[SessionEffect]:
+        """Wait for the job of a session; nothing follows where it has none."""
+        session = self._sessions.get(session_id)
+        if session is None or session.job is None:
+            return ()
+        return self.computed(Computed(session.job, self._work.finish(session.job)))
+
+    def _react(self, session: _Session, reaction: Reaction) -> Sequence[SessionEffect]:
+        if not isinstance(reaction, Request):
             return (reaction,)
         return (reaction, *self._ask_our_player(session, reaction))
 
@@ -323,6 +342,16 @@ class SessionCore:
 
     def _called(self, members: Sequence[MemberId]) -> tuple[str, ...]:
         return tuple(self._name(member) for member in members)
+
+
+def _step(computation: Computation, event: Enrolled | Answers | CoinReady) -> Reaction:
+    match event:
+        case Enrolled():
+            return computation.enrolled(event)
+        case Answers():
+            return computation.answered(event)
+        case CoinReady():
+            return computation.tossed(event)
 
 
 def _carriages(ballots: Sequence[bytes]) -> Sequence[Carry]:

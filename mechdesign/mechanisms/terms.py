@@ -104,13 +104,14 @@ class Policy:
     accounts: frozenset[str] = frozenset()
     roll_max: int = 10_000
 
-    def objection(self, proposal: Proposal, enrolled: int = 0, *, other: str = "") -> str:
+    def objection(self, proposal: Proposal, enrolled: int = 0, *, other: str = "", carried: bool = True) -> str:
         """Why this member does not take part, or an empty text.
 
         Args:
             proposal: the terms.
             enrolled: how many open sessions this member takes part in already.
             other: this member's name where somebody else proposes; what it proposes itself it agrees to.
+            carried: whether the books have room for its deposits.
         """
         full = f"{proposal.mechanism}/{proposal.version}"
         if not self.enrol:
@@ -122,6 +123,8 @@ class Policy:
         if self.payment_max is not None and (proposal.payment_max is None or proposal.payment_max > self.payment_max):
             most = "any amount" if proposal.payment_max is None else f"up to {proposal.payment_max}"
             return f"a player could owe {most}, and this member pays at most {self.payment_max}"
+        if not carried:
+            return f"the books have no room for what {proposal.custodian} would receive: pay-outs are not reported yet"
         if enrolled >= self.sessions_max:
             return f"this member takes part in {enrolled} sessions already"
         if proposal.report_bytes > self.report_bytes_max:

@@ -52,7 +52,7 @@ Links: TypeAlias = Callable[[Strangers], TransportFactory]
 
 _KEY_BYTES = 16
 _ANNOUNCED_MAX = 256
-# Announcements that a program may still enrol for; the lobby forgets old ones as well.
+# Announcements that a program may still enrol for or ask the end of; the lobby forgets old ones as well.
 
 
 class Host:
@@ -288,11 +288,9 @@ class Host:
                 if record.member not in self._seeds:
                     self.links.remove(record.member)
             case Announced(announcement, _):
-                self._announced[announcement] = event
-                if len(self._announced) > _ANNOUNCED_MAX:
-                    del self._announced[next(iter(self._announced))]
+                _keep(self._announced, announcement, event)
             case Formed(id=announcement) | FormationFailed(id=announcement):
-                self._ended[announcement] = event
+                _keep(self._ended, announcement, event)
             case WaveDone(key) if key in self._waves:
                 self._waves[key] = event
         if self._on_event is not None:
@@ -331,3 +329,9 @@ class Host:
         """Our record is in the journal: it introduces us from now on."""
         if self._lobby.record is not None:
             self.links.introduction = self._lobby.record.wire
+
+
+def _keep(newest: dict[bytes, Any], announcement: bytes, event: Any) -> None:
+    newest[announcement] = event
+    if len(newest) > _ANNOUNCED_MAX:
+        del newest[next(iter(newest))]

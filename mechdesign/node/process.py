@@ -39,6 +39,7 @@ from mechdesign.mechanisms.events import (
     ViewBegun,
 )
 from mechdesign.mechanisms.session import Lookup, Policy, registered
+from mechdesign.mechanisms.work import Computed
 from mechdesign.node.acquaintances import Acquaintances, Address, our_line
 from mechdesign.node.ahead import Ahead
 from mechdesign.node.archive import Archive
@@ -46,6 +47,7 @@ from mechdesign.node.driver import Driver
 from mechdesign.node.links import TransportFactory
 from mechdesign.node.party import End, Party
 from mechdesign.node.stack_like import StackLike
+from mechdesign.node.workers import Workers
 from mechdesign.player import Strategy
 from mechdesign.stack import Stack, StackStatus
 from mechdesign.transport.face import Transport
@@ -127,6 +129,7 @@ class Node:
         self._party = Party(strategy, self.report)
         self._on_event = on_event
         self._ahead = Ahead(roster, self._setting)
+        self._workers = Workers(self._computed, self._fail)
         self._inner = Stack.build(
             start,
             identity,
@@ -139,6 +142,7 @@ class Node:
             check=self._check,
             means=Means(X25519Exchange(), identity, entropy),
             address=here or "",
+            work=self._workers,
         )
         self._stack: StackLike = wrap(self._inner) if wrap else self._inner
         open_journal = None if journal is None else lambda: Journal(journal, identity.public, roster.digest)
@@ -198,6 +202,7 @@ class Node:
         stopped = LocalProtocolError(f"{self.name} was stopped before the session ended")
         await self._party.close(failure or stopped)
         self._ahead.close()
+        self._workers.close()
 
     # ------------------------------------------------------------------------------------------------------- party
 
@@ -284,6 +289,17 @@ class Node:
 
     def _submit(self, request: UserRequest) -> None:
         self._driver.submit(request)
+
+    def _computed(self, done: Computed) -> None:
+        if not self._driver.running:
+            return
+        try:
+            self._driver.submit(done)
+        except Exception as error:  # nobody asked for it who could be told: a bug in a core
+            self._driver.fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self._driver.fail(error)
 
     def _change_epoch(self) -> None:
         roster = self.roster

@@ -113,6 +113,8 @@ class Room:
         settings, means = config or GroupConfig(), Means(X25519Exchange(), identity, os.urandom)
         order = Group(start, identity, Ed25519(), settings, carry_over=True)
         self._group = GroupLayer(order, identity, Ed25519(), settings, means, address=here or "")
+        # Of what is told at present: the group may have gone on to the next epoch by then.
+        self._told_of = roster
         self._acquaintances = Acquaintances(roster, identity, address)
         open_journal = None if journal is None else lambda: Journal(journal, identity.public, roster.digest)
         self._driver = Driver(self.name, self._group, transport, open_journal, self._tell)
@@ -238,21 +240,22 @@ class Room:
             yield await self.hear()
 
     def _tell(self, event: object) -> None:
-        called = self.roster.name
+        called, epoch = self._told_of.name, self._told_of.epoch
         match event:
             case Delivered(position, said) if said.kind == _MESSAGE:
-                self._told(Heard(called(said.sender), said.data, epoch=self.roster.epoch, position=position))
+                self._told(Heard(called(said.sender), said.data, epoch=epoch, position=position))
             case PrivateDelivered(position, sender, to, data, fault):
                 # Where something is wrong some recipients can read it and others cannot: so nobody hears it.
                 content, names = None if fault else data, tuple(map(called, to))
-                self._told(Heard(called(sender), content, names, epoch=self.roster.epoch, position=position))
+                self._told(Heard(called(sender), content, names, epoch=epoch, position=position))
             case DirectDelivered(sender, _, letter):
-                self._told(Heard(called(sender), letter, (self.name,), ordered=False, epoch=self.roster.epoch))
+                self._told(Heard(called(sender), letter, (self.name,), ordered=False, epoch=epoch))
             case Acknowledged(key, member):
                 self.receipts.append((key, called(member)))
             case Located(member, where):
                 self._acquaintances.located(member, where, self.transport)
             case ViewChanged(roster):
+                self._told_of = roster
                 self._acquaintances.changed(roster, self.transport)
 
     def _told(self, heard: Heard) -> None:

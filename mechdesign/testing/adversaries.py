@@ -22,7 +22,7 @@ from mechdesign.kernel.machine import SECOND, Instant
 from mechdesign.kernel.wire import encode
 from mechdesign.transport.messages import LinkDown, LinkUp, Packet, Send
 
-__all__ = ["Boaster", "Forger", "Incoming", "Liar", "Plan", "Replayer", "Silent", "Stage", "Withholder"]
+__all__ = ["Boaster", "Forger", "Incoming", "Liar", "Plan", "Promiser", "Replayer", "Silent", "Stage", "Withholder"]
 
 Incoming: TypeAlias = Packet | LinkUp | LinkDown
 """What a member hears from its transport."""
@@ -240,6 +240,23 @@ class Boaster(Liar):
     def _hear(self, packet: Packet, now: Instant) -> Sequence[object]:
         asks = isinstance(decode_packet(self.roster, packet.data), Want)
         return [] if asks else super()._hear(packet, now)
+
+
+class Promiser(Liar):
+    """Tells one member with every block, and whenever it asks, that it is far ahead; is honest in all else."""
+
+    def __init__(self, stage: Stage, now: Instant) -> None:
+        super().__init__(stage, now)
+        others = [member for member in self.roster.ids if member != stage.signer.public]
+        self._victim = self.chance.choice(others)
+
+    def _twist(self, send: Send, now: Instant) -> list[Send]:
+        if send.peer != self._victim:
+            return [send]
+        promise = Send(
+            send.peer, encode_packet(self.roster, Tips((2**40,) * self.roster.n, 2**self.roster.n - 1, False))
+        )
+        return [promise] if isinstance(decode_packet(self.roster, send.data), Tips) else [send, promise]
 
 
 class Forger(Liar):

@@ -92,14 +92,15 @@ class Blocks:
 
     Attributes:
         made: how many blocks the honest members have made so far.
-        highest: the highest round of them.
+        rounds: how many rounds they have begun, in all epochs together.
     """
 
     def __init__(
         self, simulator: Simulator, honest: Iterable[int], read_frame: BlockReader, read_record: BlockReader
     ) -> None:
         self.made = 0
-        self.highest = -1
+        self.rounds = 0
+        self._highest = -1
         self._read_frame = read_frame
         self._read_record = read_record
         self._members = [process.member for process in simulator.processes]
@@ -115,7 +116,10 @@ class Blocks:
         for round_, author, digest in self._read_record(record.data):
             if author == self._members[place]:
                 self.made += 1
-                self.highest = max(self.highest, round_)
+                if round_ > self._highest:
+                    # A block rests on a quorum of the round before, with somebody honest in it: none is passed over.
+                    self._highest = round_
+                    self.rounds += 1
                 if not record.sync:
                     raise Violation(f"member {place} does not sync its own block of round {round_}")
                 self._leave(place, round_, digest)
@@ -138,33 +142,72 @@ class Blocks:
 
 
 class Promptness:
-    """In how many rounds what honest members say, or have said and not seen, is ordered after an instant.
+    """In how many rounds what honest members say, or have said and not seen, is ordered at all of them.
+
+    A member that is down is not waited for, and neither is what one has said that is down.
 
     Attributes:
         slowest: the most rounds that any submission took since :meth:`begin`.
     """
 
-    def __init__(self, simulator: Simulator, blocks: Blocks) -> None:
+    def __init__(self, simulator: Simulator, blocks: Blocks, honest: Iterable[int]) -> None:
         self.slowest = 0
         self._counts = False
         self._blocks = blocks
-        self._since: dict[tuple[MemberId, bytes], int] = {}
-        self._members = [process.member for process in simulator.processes]
+        self._processes = simulator.processes
+        self._honest = tuple(honest)
+        # Of what is not ordered everywhere: since which round it waits, and at which places it does, a bit each.
+        self._open: dict[tuple[MemberId, bytes], tuple[int, int]] = {}
         simulator.watch(Delivered, self._delivered)
+        simulator.watch_lives(self._life)
 
     def said(self, place: int, data: bytes) -> None:
         """A member was asked to say this."""
-        self._since[self._members[place], data] = self._blocks.highest
+        if place in self._honest:
+            self._open[self._processes[place].member, data] = (self._blocks.rounds, self._up())
 
     def begin(self) -> None:
         """From now on rounds count: what waits waits from here."""
         self._counts = True
-        self._since = dict.fromkeys(self._since, self._blocks.highest)
+        up, rounds = self._up(), self._blocks.rounds
+        heard = {self._processes[place].member for place in self._honest if up >> place & 1}
+        self._open = {
+            said: (rounds, where & up) for said, (_, where) in self._open.items() if said[0] in heard and where & up
+        }
+
+    @property
+    def waiting(self) -> list[tuple[MemberId, bytes]]:
+        """What is not ordered everywhere, with who said it."""
+        return list(self._open)
+
+    @property
+    def longest(self) -> int:
+        """The most rounds that anything took, or that anything waits already."""
+        waits = [self._blocks.rounds - since for since, _ in self._open.values()] if self._counts else []
+        return max(self.slowest, *waits, 0)
+
+    def _up(self) -> int:
+        return sum(1 << place for place in self._honest if self._processes[place].machine is not None)
 
     def _delivered(self, place: int, event: Delivered) -> None:
-        since = self._since.pop((event.submission.sender, event.submission.data), None)
-        if since is not None and self._counts:
-            self.slowest = max(self.slowest, self._blocks.highest - since)
+        said = (event.submission.sender, event.submission.data)
+        if said in self._open:
+            self._seen(said, place)
+
+    def _life(self, place: int, begins: bool) -> None:
+        if self._counts and not begins:
+            for said in list(self._open):
+                self._seen(said, place)
+
+    def _seen(self, said: tuple[MemberId, bytes], place: int) -> None:
+        since, where = self._open[said]
+        where &= ~(1 << place)
+        if where:
+            self._open[said] = (since, where)
+            return
+        del self._open[said]
+        if self._counts:
+            self.slowest = max(self.slowest, self._blocks.rounds - since)
 
 
 class Evidence:

@@ -20,6 +20,7 @@ class Story:
             keeps from counting yet.
         undecided: the first round with an undecided slot.
         forked: whether the commit rule noticed more liars than the roster bears.
+        end: where the epoch ends, if it does; empty before.
     """
 
     slots: list[tuple[Slot, int | None]] = field(default_factory=list)
@@ -27,6 +28,7 @@ class Story:
     verdicts: dict[Slot, int | None] = field(default_factory=dict)
     undecided: int = 0
     forked: bool = False
+    end: bytes = b""
 
     @property
     def ordered(self) -> frozenset[int]:
@@ -44,7 +46,8 @@ class Story:
 
     def continues_in(self, other: "Story") -> bool:
         """Whether another story begins with this one."""
-        return other.slots[: len(self.slots)] == self.slots and other.log[: len(self.log)] == self.log
+        begins = other.slots[: len(self.slots)] == self.slots and other.log[: len(self.log)] == self.log
+        return begins and (not self.end or (other.end, other.log) == (self.end, self.log))
 
     def contradicts(self, other: "Story") -> bool:
         """Whether neither begins with the other."""
@@ -86,7 +89,7 @@ class Teller:
 
     def tell(self, what: str) -> Counterexample:
         """The schedule, in which something is wrong."""
-        lines = [self._making(number) for number in self._sorted(self._blocks)]
+        lines = self.schedule()
         opponents = self._opponents()
         for place, view in opponents:
             accepted = self._list(self._group.closure(view))
@@ -94,6 +97,10 @@ class Teller:
         if not opponents:
             lines.append("no two members need contradict each other, unless they accept these in different orders")
         return Counterexample(what, len(self._blocks), tuple(lines))
+
+    def schedule(self) -> list[str]:
+        """Its blocks, a line each."""
+        return [self._making(number) for number in self._sorted(self._blocks)]
 
     def _opponents(self) -> list[tuple[int, Tips]]:
         """Two honest members and views of theirs, as small as there are, that contradict each other; else nobody."""
@@ -132,7 +139,8 @@ class Teller:
             f"{'skip' if leader is None else 'commit'} {self._who(slot[1])}/{slot[0]}"
             for slot, leader in self._story(view).slots
         ]
-        return ", ".join(told) or "nothing"
+        end = ["the end of the epoch"] if self._story(view).end else []
+        return ", ".join([*told, *end]) or "nothing"
 
     def _who(self, place: int) -> str:
         return self._group.roster.members[place].name

@@ -9,7 +9,17 @@ from mechdesign.group.leaf import decode_leaf, encode_leaf
 from mechdesign.group.messages import Broadcast, Submission
 from mechdesign.group.packets import Blocks, Pull, decode_packet, encode_blocks
 from mechdesign.kernel.machine import SECOND, Instant
-from mechdesign.testing.adversaries import Boaster, Forger, Incoming, Liar, Replayer, Silent, Stage, Withholder
+from mechdesign.testing.adversaries import (
+    Boaster,
+    Forger,
+    Incoming,
+    Liar,
+    Promiser,
+    Replayer,
+    Silent,
+    Stage,
+    Withholder,
+)
 from mechdesign.testing.saboteurs import (
     Flooder,
     PullInducer,
@@ -53,10 +63,12 @@ LiarKind = Literal[
     "boast",
     "stall",
     "silent",
+    "promise",
 ]
 """Name of a way to break the protocol."""
 
-LIAR_KINDS: tuple[LiarKind, ...] = get_args(LiarKind)
+LIAR_KINDS: tuple[LiarKind, ...] = tuple(kind for kind in get_args(LiarKind) if kind != "promise")
+"""Those that any run may have; a promise does harm only where the others go on for long."""
 
 COLLUDING_KINDS: tuple[LiarKind, ...] = ("conspire", "hide", "two-faced")
 """Those that are worse when others of them are about."""
@@ -337,5 +349,6 @@ def corrupt(kind: LiarKind, stage: Stage, now: Instant) -> AnyMachine:
         "boast": Boaster,
         "stall": Staller,
         "silent": Silent,
+        "promise": Promiser,
     }
     return makers[kind](stage, now)

@@ -8,7 +8,7 @@ import gc
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from typing import Annotated
 
@@ -17,10 +17,11 @@ from rich.console import Console
 
 from mechdesign.group.committer import CommitRule
 from mechdesign.group.roster import FaultModel
+from mechdesign.testing.epoch_ends import ClosingDecider, ClosingGroup, Ends
 from mechdesign.testing.explorer import Explorer, Found
 from mechdesign.testing.small_groups import SmallGroup
 
-__all__ = ["LONG", "SHORT", "Case", "explore_all", "main"]
+__all__ = ["LONG", "SHORT", "Case", "EndingCase", "explore_all", "main"]
 
 NOT_AS_EXPECTED = 1
 """Exit code when a case that must hold does not, or the other way round."""
@@ -67,11 +68,40 @@ class Case:
         return f"{self.name}: n = {self.n}, {self.faults.value}{liars}, {self.rounds} rounds, {bound}"
 
 
+@dataclass(frozen=True, slots=True)
+class EndingCase(Case):
+    """One group whose first member leaves, so that the epoch ends.
+
+    Attributes:
+        together: in so many rounds everybody sees everything; what may happen then is explored.
+        votes_on: whether who has come to the end goes on making blocks.
+    """
+
+    together: int = 0
+    votes_on: bool = True
+
+    def explore(self) -> Found:
+        """Look at all schedules, and bring everybody to the end from there, or up to the first counterexample."""
+        liars = range(self.n - self.liars, self.n)
+        group = ClosingGroup(self.n, self.faults, self.rounds, liars=liars, twins=self.twins)
+        ends = Ends(group, self.rule, votes_on=self.votes_on)
+        explorer = Explorer(group, self.omissions, rule=self.rule, decider=ClosingDecider, visit=ends.visit)
+        found = explorer.explore(group.lockstep(self.together))
+        return replace(found, ends=str(ends), counterexample=found.counterexample or ends.wrong)
+
+    def __str__(self) -> str:
+        together = f", {self.together} of them in lockstep" if self.together else ""
+        return Case.__str__(self) + together
+
+
 _MAJORITY, _BYZANTINE, _UNANIMOUS = FaultModel.MAJORITY, FaultModel.BYZANTINE, FaultModel.UNANIMOUS
 
 _BROKEN = (
     Case("wave of two rounds", 3, _MAJORITY, 4, 4, rule=CommitRule(wave=2), holds=False),
     Case("a liar where none is borne", 3, _MAJORITY, 3, 3, liars=1, twins=1, holds=False),
+    EndingCase(
+        "nobody votes who has come to the end", 4, _BYZANTINE, 6, 0, liars=1, together=4, votes_on=False, holds=False
+    ),
 )
 
 SHORT: tuple[Case, ...] = (
@@ -80,6 +110,8 @@ SHORT: tuple[Case, ...] = (
     Case("indirect decisions", 3, _MAJORITY, 6, 1),
     Case("silent members", 4, _BYZANTINE, 7, 0),
     Case("an equivocator", 4, _BYZANTINE, 3, 0, liars=1, twins=1),
+    EndingCase("the epoch ends", 3, _MAJORITY, 7, 1, together=3),
+    EndingCase("the epoch ends beside a liar", 4, _BYZANTINE, 6, 0, liars=1, together=4),
     *_BROKEN,
 )
 """What every test run looks at, in some seconds."""
@@ -95,6 +127,10 @@ LONG: tuple[Case, ...] = (
     Case("unbounded asynchrony", 4, _BYZANTINE, 3),
     Case("unbounded asynchrony and an equivocator", 4, _BYZANTINE, 2, liars=1, twins=1),
     Case("everybody waits for everybody", 4, _UNANIMOUS, 8),
+    EndingCase("the epoch ends", 3, _MAJORITY, 6, 1),
+    EndingCase("the epoch ends", 3, _MAJORITY, 6, 2, together=3),
+    EndingCase("the epoch ends beside a liar", 4, _BYZANTINE, 6, 1, liars=1, together=4),
+    EndingCase("the epoch ends beside an equivocator", 4, _BYZANTINE, 6, 0, liars=1, twins=1, together=4),
     *_BROKEN,
 )
 """What ``make explore`` looks at, in some minutes; what takes long is first."""

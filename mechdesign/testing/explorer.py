@@ -73,6 +73,7 @@ class Found:
         depth: most blocks in a DAG.
         decided: most slots that a view decides.
         counterexample: a violation, or None.
+        ends: what was seen of the ends of the epoch, where it was looked at.
     """
 
     schedules: int
@@ -83,6 +84,7 @@ class Found:
     depth: int
     decided: int
     counterexample: Counterexample | None
+    ends: str = ""
 
     def __str__(self) -> str:
         held = "holds" if self.counterexample is None else "is violated"
@@ -90,6 +92,7 @@ class Found:
         return (
             f"{held} in {self.schedules} schedules of at most {self.depth} blocks{names}: {self.views} views, "
             f"{self.comparisons} comparisons, {self.blocks} different blocks, up to {self.decided} slots decided"
+            f"{'; ' if self.ends else ''}{self.ends}"
         )
 
 
@@ -110,6 +113,7 @@ class Explorer:
         omissions: a schedule has at most so many; None for any number.
         rule: the commit rule; a negative control passes a weaker one.
         committer: what applies it.
+        decider: what decides a set of blocks.
         reduced: whether links that change nothing are left out, and schedules that differ by names are one.
         visit: called with the tips of each schedule that is looked at.
 
@@ -124,6 +128,7 @@ class Explorer:
         *,
         rule: CommitRule | None = None,
         committer: CommitterClass = Committer,
+        decider: type[Decider] = Decider,
         reduced: bool = True,
         visit: Callable[[Tips], None] | None = None,
     ) -> None:
@@ -131,9 +136,10 @@ class Explorer:
         self._omissions = omissions
         self._rule = rule or CommitRule()
         self._committer = committer
+        self._decides = decider
         self._visit = visit
         direct = group.rounds < 2 * self._rule.wave
-        self.symmetry = Symmetry(group, group.honest if reduced and direct else ())
+        self.symmetry = Symmetry(group, group.alike if reduced and direct else ())
         if reduced:
             group.linked = max(0, group.rounds - self._rule.wave + 1)
         # Views of as many blocks as are looked at, and of one less.
@@ -210,7 +216,7 @@ class Explorer:
                 decider = part.decider.copy()
                 decider.accept(tips[at])
                 return decider
-        decider = Decider(self._group, self._rule, self._committer)
+        decider = self._decides(self._group, self._rule, self._committer)
         decider.accept(*sequence(self._group, self._group.closure(tips)))
         return decider
 
@@ -222,7 +228,7 @@ class Explorer:
         return view
 
     def _story(self, tips: Tips) -> Story:
-        decider = Decider(self._group, self._rule, self._committer)
+        decider = self._decides(self._group, self._rule, self._committer)
         return decider.accept(*sequence(self._group, self._group.closure(tips)))
 
     def _compare(self, tips: Tips, story: Story, parts: Sequence[tuple[Story, int]]) -> None:

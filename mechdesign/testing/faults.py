@@ -1,19 +1,31 @@
 """What an honest member saw both halves of, it has convicted by the end of the same step.
 
 The halves are blocks that it accepted in its present life and epoch and still keeps: two of one author and round, two
-on one own predecessor. Beside them stand two different submissions of ordered blocks under one number, and a block that
-is invalid by its own bytes, which is its own other half.
+on one own predecessor. Beside them stand two different submissions of ordered blocks under one number, two ends of the
+present epoch under one name, and a block that is invalid by its own bytes, which is its own other half.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 
 from mechdesign.group.block import Block, check_header, signed_by_author
 from mechdesign.group.core import GroupCore
-from mechdesign.group.evidence import ConflictingSubmissions, Equivocation, Evidence, InvalidBlock, decode_evidence
+from mechdesign.group.evidence import (
+    ConflictingSubmissions,
+    Equivocation,
+    Evidence,
+    Forking,
+    InvalidBlock,
+    decode_evidence,
+)
+from mechdesign.group.group import Group
 from mechdesign.group.leaf import decode_leaf
 from mechdesign.group.messages import Append, Compact, EvidenceFound
 from mechdesign.group.packets import Blocks, decode_packet
-from mechdesign.kernel.crypto import SignatureScheme
+from mechdesign.group.roster import Roster
+from mechdesign.group.views.packets import Signatures, decode_epoch_packet, is_epoch_packet
+from mechdesign.group.views.statement import Statement
+from mechdesign.kernel.crypto import MemberId, SignatureScheme
+from mechdesign.kernel.machine import Instant
 from mechdesign.kernel.wire import DIGEST_BYTES
 from mechdesign.testing.frames import Readers
 from mechdesign.testing.simulator import Simulator, Violation
@@ -35,6 +47,10 @@ class _Seen:
         self.numbers: dict[tuple[int, int], tuple[bytes, bytes]] = {}
         # Blocks of one author with different submissions under one number.
         self.conflicts: list[tuple[int, bytes, bytes]] = []
+        # Of each member the end of the epoch that it signed first.
+        self.ends: dict[int, Statement] = {}
+        # Invalid blocks behind others in a frame, each with who sent it: those before it may change what is looked at.
+        self.behind: list[tuple[MemberId, Block]] = []
         self.owed: dict[_Offence, None] = {}
         self.proved: set[_Offence] = set()
 
@@ -60,6 +76,8 @@ class Faults:
         cores: Callable[[int], Sequence[GroupCore]],
         packet: Callable[[GroupCore, bytes], bytes] = lambda core, data: data,
     ) -> None:
+        self._simulator = simulator
+        self._processes = simulator.processes
         self._scheme = scheme
         self._cores = cores
         self._unpacked = packet
@@ -124,20 +142,51 @@ class Faults:
         seen.conflicts.clear()
 
     def _packet(self, place: int, packet: Packet) -> None:
-        current = self._current(place) if packet.peer in self._liars else None
+        current = self._current(place)
         if current is None:
             return
         seen, core = current
         roster = core._roster
         if roster.place(packet.peer) is None:
             return
-        content = decode_packet(roster, self._unpacked(core, packet.data))
-        # Of a longer frame the later blocks meet another state than this.
-        block = self._readers.of(roster)(content.blocks[0]) if isinstance(content, Blocks) else None
-        if block is None or check_header(block.header, roster) is None or not _looked_at(core, block):
+        data = self._unpacked(core, packet.data)
+        if is_epoch_packet(data):
+            self._ends(place, seen, roster, packet.peer, data)
+        elif packet.peer in self._liars and core._intake.reads(packet.peer, self._now(place)):
+            content = decode_packet(roster, data)
+            for index, wire in enumerate(content.blocks if isinstance(content, Blocks) else ()):
+                block = self._readers.of(roster)(wire)
+                if block is None or check_header(block.header, roster) is None or not _looked_at(core, block):
+                    continue
+                if not signed_by_author(block.encoded, block.header, block.signature, roster, self._scheme):
+                    continue
+                if index:
+                    seen.behind.append((packet.peer, block))
+                else:
+                    seen.owed[block.author, InvalidBlock] = None
+
+    def _ends(self, place: int, seen: _Seen, roster: Roster, peer: MemberId, data: bytes) -> None:
+        machine = self._processes[place].machine
+        group = getattr(machine, "group", machine)
+        said = decode_epoch_packet(data)
+        if not isinstance(said, Signatures) or not isinstance(group, Group):
             return
-        if signed_by_author(block.encoded, block.header, block.signature, roster, self._scheme):
-            seen.owed[block.author, InvalidBlock] = None
+        if not group._tolerance.admits(peer, self._now(place)):
+            return
+        statement = Statement(roster.digest, said.checkpoint, said.state, said.successor)
+        for author, signature in said.signatures:
+            known = seen.ends.get(author)
+            if author >= roster.n or known == statement or (author, Forking) in seen.proved:
+                continue
+            if not statement.signed(roster.ids[author], signature, self._scheme):
+                # Nobody honest passes that on, and nothing behind it is looked at.
+                return
+            if seen.ends.setdefault(author, statement) != statement:
+                seen.owed[author, Forking] = None
+
+    def _now(self, place: int) -> Instant:
+        process = self._processes[place]
+        return self._simulator.now + process.clock_offset
 
     def _found(self, place: int, event: EvidenceFound) -> None:
         current, evidence = self._current(place), decode_evidence(event.data)
@@ -154,6 +203,15 @@ class Faults:
             for author, one, other in seen.conflicts:
                 if all(digest in core._dag and core._dag.is_ordered(digest) for digest in (one, other)):
                     seen.owed[author, ConflictingSubmissions] = None
+        for peer, block in seen.behind:
+            # What is looked at before the frame and after it was looked at when its turn came, twins apart.
+            if (
+                core._intake.reads(peer, self._now(place))
+                and not core._watch.equivocates(block.author)
+                and _looked_at(core, block)
+            ):
+                seen.owed[block.author, InvalidBlock] = None
+        seen.behind.clear()
         if seen.owed:
             for author, kind in seen.owed:
                 if (author, kind) not in seen.proved:

@@ -1,7 +1,7 @@
 """Reading what members send and store, for checkers: which blocks are in it, and whether proofs hold."""
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import lru_cache
 
 from mechdesign.group.block import Block, check_inclusion, parse_block
 from mechdesign.group.evidence import convict
@@ -28,7 +28,7 @@ class Readers:
     def of(self, roster: Roster) -> BlockOf:
         """What reads the blocks of the epoch of a roster."""
         if roster.digest not in self._of:
-            self._of[roster.digest] = lru_cache(maxsize=4096)(partial(parse_block, roster=roster))
+            self._of[roster.digest] = lru_cache(maxsize=4096)(lambda data: parse_block(data, roster))
         return self._of[roster.digest]
 
 

@@ -1,22 +1,18 @@
-"""How honest members make their blocks: for a reason, and on top of all that they hold; and what that does to the log.
+"""How honest members make their blocks: for a reason, and on top of all that they hold.
 
 Whoever accepted a block before it made its own next one has it in the history of that one, and so of all its later
-ones. What reached all honest members before their next blocks is therefore below every later honest block, and out with
-the first of those that is committed. The first half is checked block by block, the second entry by entry.
+ones. What that does to the log is looked at in :mod:`mechdesign.testing.causality`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 
 from mechdesign.group.block import WEAK_PER_MEMBER, Block, Reference
 from mechdesign.group.core import GroupCore
-from mechdesign.group.leaf import decode_leaf
-from mechdesign.group.messages import Append, Delivered
-from mechdesign.group.roster import Roster
-from mechdesign.testing.checkers import Log
+from mechdesign.group.messages import Append
 from mechdesign.testing.frames import BlockOf, Readers
 from mechdesign.testing.simulator import Simulator, Violation
 
-__all__ = ["Causality", "Habits"]
+__all__ = ["Habits"]
 
 
 class _View:
@@ -77,14 +73,19 @@ class Habits:
         simulator: whose steps are watched.
         honest: places of the members that are looked at.
         cores: what runs in a member that is up, the one of the present epoch first.
+        readers: read blocks.
     """
 
     def __init__(
-        self, simulator: Simulator, honest: Iterable[int], cores: Callable[[int], Sequence[GroupCore]]
+        self,
+        simulator: Simulator,
+        honest: Iterable[int],
+        cores: Callable[[int], Sequence[GroupCore]],
+        readers: Readers | None = None,
     ) -> None:
         self._cores = cores
         self._views: dict[int, _View | None] = dict.fromkeys(honest)
-        self._readers = Readers()
+        self._readers = readers or Readers()
         simulator.watch(Append, self._append)
         simulator.watch_lives(self._life)
         simulator.watch_steps(self._step)
@@ -133,56 +134,3 @@ class Habits:
                     f"the block of round {block.round} of member {place} leaves out one of round {left.round} of "
                     f"{left.author} that it holds"
                 )
-
-
-class Causality:
-    """An entry of the log comes after everything that the block which carries it rests on.
-
-    Looked at for payloads of honest members, down to the collection round of whoever tells the entry first.
-    """
-
-    def __init__(self, simulator: Simulator, log: Log, honest: Iterable[int], roster: Roster, read: BlockOf) -> None:
-        self._simulator = simulator
-        self._log = log
-        self._honest = frozenset(honest)
-        self._roster = roster
-        self._read = read
-        self._known: dict[bytes, Block] = {}
-        # Blocks of which everything below is known to be out.
-        self._closed: set[bytes] = set()
-        self._by_header: dict[bytes, Block] = {}
-        simulator.watch(Append, self._append)
-        simulator.watch(Delivered, self._delivered)
-
-    def _append(self, place: int, record: Append) -> None:
-        if place in self._honest and record.table == "block":
-            block = self._read(record.data)
-            if block is not None:
-                self._known[block.digest] = self._by_header[block.encoded] = block
-
-    def _delivered(self, place: int, event: Delivered) -> None:
-        top = self._by_header.get(event.inclusion.header)
-        if place not in self._honest or top is None or top.digest in self._closed:
-            return
-        core = self._simulator.processes[place].machine
-        assert isinstance(core, GroupCore)
-        collection = core._dag.collection
-        stack = [link for link in top.links if link.round >= collection]
-        self._closed.add(top.digest)
-        while stack:
-            link = stack.pop()
-            block = self._known.get(link.digest)
-            if block is None or link.digest in self._closed:
-                continue
-            self._closed.add(link.digest)
-            stack += [below for below in block.links if below.round >= collection]
-            for said in map(self._said, block.leaves if block.author in self._honest else ()):
-                if said is not None and not self._log.told_before(said, event.position):
-                    raise Violation(
-                        f"position {event.position} rests on a block of round {block.round} of {block.author} whose "
-                        "payload is not out yet"
-                    )
-
-    def _said(self, leaf: bytes) -> tuple[bytes, int] | None:
-        submission = decode_leaf(leaf, self._roster)
-        return None if submission is None else (submission.sender, submission.sequence)

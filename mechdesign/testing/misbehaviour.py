@@ -39,7 +39,7 @@ from mechdesign.kernel.wire import digest
 from mechdesign.stack import Stack
 from mechdesign.transport.messages import Packet, Send
 
-__all__ = ["KINDS", "Crashed", "misbehave"]
+__all__ = ["KINDS", "Crashed", "filtered", "misbehave"]
 
 _REPORTS = (Kind.SEAL, Kind.REPORT)
 
@@ -85,7 +85,9 @@ class _Filter(_Layer):
         return [effect for each in requests for effect in self._core.submit(each, now)]
 
 
-def _filtered(change: Callable[[Broadcast], Sequence[Broadcast]]) -> Callable[[Stack], Stack]:
+def filtered(change: Callable[[Broadcast], Sequence[Broadcast]]) -> Callable[[Stack], Stack]:
+    """What makes a cheat of a stack by changing, holding back or adding to what its sessions have ordered."""
+
     def make(stack: Stack) -> Stack:
         stack.group = cast(Any, _Filter(stack.group, change))
         return stack
@@ -152,7 +154,7 @@ def _late(stack: Stack) -> Stack:
         held.clear()
         return released
 
-    return _filtered(change)(stack)
+    return filtered(change)(stack)
 
 
 class _WrongOutcome(_Layer):
@@ -274,14 +276,14 @@ def _equivocate(stack: Stack) -> Stack:
 _MAKERS: dict[str, Callable[[Stack], Stack]] = {
     "equivocate": _equivocate,
     "wrong-outcome": _wrong_outcome,
-    "no-reveal": _filtered(_no_reveal),
+    "no-reveal": filtered(_no_reveal),
     "crash": _crash,
-    "bad-opening": _filtered(_bad_opening),
-    "bad-seal": _filtered(_bad_seal),
+    "bad-opening": filtered(_bad_opening),
+    "bad-seal": filtered(_bad_seal),
     "late": _late,
-    "silent": _filtered(_silent),
-    "withhold": _filtered(_withhold),
-    "rubbish": _filtered(_rubbish),
+    "silent": filtered(_silent),
+    "withhold": filtered(_withhold),
+    "rubbish": filtered(_rubbish),
 }
 
 KINDS = tuple(_MAKERS)

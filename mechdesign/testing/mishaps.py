@@ -10,7 +10,11 @@ from mechdesign.testing.network import Weather
 from mechdesign.testing.scenario import AnyLiarKind, Crash, Cut, Submit
 from mechdesign.testing.topologies import SHAPES, Edges, connected, links_of
 
-__all__ = ["crashes_of", "cuts_of", "edges_of", "liars_of", "slowness_of", "submits_of", "weather_of"]
+__all__ = ["crashes_of", "cuts_of", "edges_of", "liars_of", "load_of", "slowness_of", "submits_of", "weather_of"]
+
+
+_LOAD_US = SECOND
+# How long a load lasts that does not end before the promise is checked.
 
 
 def liars_of(
@@ -68,6 +72,16 @@ def submits_of(random: Random, seed: int, n: int, members: int, heal: Instant) -
         Submit(random.randrange(heal + SECOND // 2), random.randrange(n), b"%d/%d" % (seed, number) + bytes(size))
         for number in range(random.randint(1, many))
     )
+
+
+def load_of(random: Random, seed: int, honest: Sequence[int], begin: Instant) -> tuple[Submit, ...]:
+    """What is said without a pause after an instant: some talk all the time, the others have a word now and then."""
+    talkers = random.sample(honest, random.randint(1, max(1, len(honest) - 1)))
+    gap = random.choice((4_000, 10_000))
+    end = begin + _LOAD_US
+    times = [(at, random.choice(talkers)) for at in range(begin, end, gap)]
+    times += [(random.randrange(begin, end), place) for place in honest if place not in talkers for _ in range(4)]
+    return tuple(Submit(at, place, b"%d/load %d" % (seed, number)) for number, (at, place) in enumerate(sorted(times)))
 
 
 def edges_of(random: Random, order: list[int], lasting: list[int]) -> Edges | None:

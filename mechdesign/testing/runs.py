@@ -8,6 +8,9 @@ from typing import Any
 from mechdesign.group.committer import CommitRule
 from mechdesign.testing.cluster import Cluster
 from mechdesign.testing.equivocators import EQUIVOCATING_KINDS
+from mechdesign.testing.lying_groups import EPOCH_LIAR_KINDS
+from mechdesign.testing.remembered import remembered_reading
+from mechdesign.testing.rounds import rounds_promised
 from mechdesign.testing.scenario import Scenario
 from mechdesign.testing.schedule import draw
 from mechdesign.testing.simulated import SimulatedGroup
@@ -61,17 +64,25 @@ def play(cluster: Cluster, scenario: Scenario) -> None:
         # Safety alone is promised; the checkers look on for a while.
         cluster.run(SAFETY_S)
         return
+    if scenario.load:
+        # While the others go on.
+        cluster.simulator.run(scenario.load[-1].at)
+        cluster.assert_prompt(_promised(cluster, scenario))
     cluster.assert_agreed(PATIENCE_S)
     _stop_equivocators(cluster, scenario)
     cluster.assert_quiet()
     # A group that went quiet must wake up for the next word, whoever says it, also when some have only their disks.
     _nap(cluster, scenario)
     cluster.assert_agreed(PATIENCE_S)
+    cluster.assert_prompt(_promised(cluster, scenario))
     if scenario.brisk:
-        cluster.assert_prompt()
         # Signatures over checkpoints that were lost are made good by the next exchange of tips.
         cluster.run(SAFETY_S)
         cluster.assert_compact()
+
+
+def _promised(cluster: Cluster, scenario: Scenario) -> int:
+    return rounds_promised(scenario, cluster.roster, cluster.config, cluster.queued)
 
 
 def play_changing(cluster: ViewCluster, scenario: Scenario) -> None:
@@ -88,7 +99,7 @@ def play_changing(cluster: ViewCluster, scenario: Scenario) -> None:
         return
     cluster.heal([*scenario.dead, *(sleep.place for sleep in changes.sleeps)], scenario.after)
     cluster.absent = cluster.absent | scenario.dead
-    asked = max(scenario.heal, *(step.at for step in changes.steps), *(sleep.back for sleep in changes.sleeps))
+    asked = max([scenario.heal, *(step.at for step in changes.steps), *(sleep.back for sleep in changes.sleeps)])
     cluster.run_until(lambda: simulator.now > asked, PATIENCE_S)
     cluster.assert_settled(PATIENCE_S)
     _stop_equivocators(cluster, scenario)
@@ -100,7 +111,7 @@ def play_changing(cluster: ViewCluster, scenario: Scenario) -> None:
 
 def _stop_equivocators(cluster: SimulatedGroup, scenario: Scenario) -> None:
     for place, kind in scenario.liars:
-        if kind in EQUIVOCATING_KINDS:
+        if kind in EQUIVOCATING_KINDS or kind in EPOCH_LIAR_KINDS:
             # A core that lives with twins under its name may never see its words ordered and so talks for ever, block
             # by empty block; whoever says something keeps the others awake, and this one is not held to silence.
             cluster.simulator.crash(place)
@@ -118,6 +129,22 @@ def _nap(cluster: Cluster | ViewCluster, scenario: Scenario) -> None:
         cluster.say(place, b"again %d" % place)
 
 
+def _violation(cluster: Cluster | ViewCluster, scenario: Scenario) -> str | None:
+    try:
+        if isinstance(cluster, Cluster):
+            play(cluster, scenario)
+        else:
+            play_changing(cluster, scenario)
+        for place in cluster.live:
+            cluster.bounds.look(place)
+    except Violation as error:
+        return str(error)
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        return f"{type(error).__name__}: {error} ({where.filename.rpartition('/')[2]}:{where.lineno})"
+    return None
+
+
 def run_seed(
     seed: int, *, rule: CommitRule | None = None, history: Path | None = None, changing: bool | None = None
 ) -> Outcome:
@@ -132,18 +159,9 @@ def run_seed(
     scenario = draw(seed, changing=changing)
     cluster: Cluster | ViewCluster
     options: dict[str, Any] = {"rule": rule, "keep_history": history is not None}
-    cluster = Cluster.of(scenario, **options) if scenario.changes is None else ViewCluster.of(scenario, **options)
-    try:
-        if isinstance(cluster, Cluster):
-            play(cluster, scenario)
-        else:
-            play_changing(cluster, scenario)
-        violation = None
-    except Violation as error:
-        violation = str(error)
-    except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        violation = f"{type(error).__name__}: {error} ({where.filename.rpartition('/')[2]}:{where.lineno})"
+    with remembered_reading():
+        cluster = Cluster.of(scenario, **options) if scenario.changes is None else ViewCluster.of(scenario, **options)
+        violation = _violation(cluster, scenario)
     simulator = cluster.simulator
     if history is not None:
         history.write_text("\n".join(simulator.history or ()) + "\n")

@@ -7,14 +7,16 @@ from mechdesign.group.roster import FaultModel
 from mechdesign.kernel.machine import SECOND, Instant
 from mechdesign.testing.disk import Tail
 from mechdesign.testing.equivocators import LiarKind
+from mechdesign.testing.letter_liars import LetterLiarKind
+from mechdesign.testing.lying_groups import EpochLiarKind
 from mechdesign.testing.network import Weather
 from mechdesign.testing.topologies import Edges
 from mechdesign.testing.view_liars import ViewLiarKind
 
-__all__ = ["AnyLiarKind", "Changes", "Company", "Crash", "Cut", "Scenario", "Sleep", "Step", "Submit"]
+__all__ = ["AnyLiarKind", "Changes", "Company", "Crash", "Cut", "Note", "Scenario", "Sleep", "Step", "Submit"]
 
-AnyLiarKind: TypeAlias = LiarKind | ViewLiarKind
-"""Name of a way to break the rules of an epoch, or those of its end."""
+AnyLiarKind: TypeAlias = LiarKind | ViewLiarKind | EpochLiarKind | LetterLiarKind
+"""Name of a way to break the rules of an epoch, or those of its end, or those of messages to some of the members."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,16 @@ class Submit:
     at: Instant
     place: int
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A member is asked to send something to some of the others, in the order or outside of it."""
+
+    at: Instant
+    place: int
+    to: tuple[int, ...]
+    ordered: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +92,7 @@ class Changes:
         sleeps: who is down for long.
         drains: whether a layer above has to be ready before an epoch ends.
         expels: whether a member that is convicted is excluded by what convicted it.
+        notes: messages to some of the members; where there are none nobody has the means for them.
     """
 
     founders: int
@@ -89,13 +102,14 @@ class Changes:
     sleeps: tuple[Sleep, ...]
     drains: bool
     expels: bool
+    notes: tuple[Note, ...] = ()
 
     def __str__(self) -> str:
         steps = "; ".join(f"+{list(step.joins)} -{list(step.goes)} at {step.at / SECOND:.2f} s" for step in self.steps)
         return (
             f"{self.founders} founders, {steps}; absent {list(self.absent)}, asleep "
             f"{[sleep.place for sleep in self.sleeps]}{', drains' if self.drains else ''}"
-            f"{', expels' if self.expels else ''}"
+            f"{', expels' if self.expels else ''}{f', {len(self.notes)} notes' if self.notes else ''}"
         )
 
 
@@ -137,6 +151,7 @@ class Scenario:
         naps: members that crash and start again when everybody has fallen quiet.
         changes: how the membership changes meanwhile; None where it does not. Then ``n`` counts everybody who is ever a
             member, and ``faults`` is the fault model of the first roster.
+        load: what is said after the healing without a pause, so that the group never falls quiet while it lasts.
     """
 
     seed: int
@@ -161,6 +176,7 @@ class Scenario:
     heal: Instant
     naps: tuple[int, ...]
     changes: Changes | None = None
+    load: tuple[Submit, ...] = ()
 
     @property
     def honest(self) -> tuple[int, ...]:
@@ -179,11 +195,17 @@ class Scenario:
         """Places of the members that crash and never come back."""
         return frozenset(crash.place for crash in self.crashes if crash.back is None)
 
+    @property
+    def lasting(self) -> tuple[int, ...]:
+        """Places of the honest members that are there in the end, ascending."""
+        return tuple(place for place in self.honest if place not in self.dead)
+
     def __str__(self) -> str:
         lies = ", ".join(f"{place} {kind}" for place, kind in self.liars) or "none"
         return (
             f"seed {self.seed}: {'liveness' if self.live else 'safety'}, n={self.n} {self.faults.value} liars: {lies}; "
             f"crashes of {[crash.place for crash in self.crashes]}, {len(self.cuts)} cuts, {len(self.submits)} "
             f"submissions, depth {self.depth}{', partial mesh' if self.edges else ''}{', Ed25519' if self.real else ''}"
+            f"{', lasting load' if self.load else ''}"
             f"{'' if self.changes is None else f'; {self.changes}'}"
         )

@@ -5,13 +5,24 @@ aspect: one that is added later, or changed, leaves the others of every seed as 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 from mechdesign.group.roster import FaultModel
 from mechdesign.kernel.machine import SECOND
 from mechdesign.testing.changes import changing_company
-from mechdesign.testing.mishaps import crashes_of, cuts_of, edges_of, liars_of, slowness_of, submits_of, weather_of
+from mechdesign.testing.mishaps import (
+    crashes_of,
+    cuts_of,
+    edges_of,
+    liars_of,
+    load_of,
+    slowness_of,
+    submits_of,
+    weather_of,
+)
 from mechdesign.testing.network import CALM, Weather
+from mechdesign.testing.rounds import bears
 from mechdesign.testing.scenario import Company, Scenario
 
 __all__ = ["draw"]
@@ -19,6 +30,9 @@ __all__ = ["draw"]
 _SIZES = (1, 2, 2, *[3] * 6, *[4] * 16, *[5] * 4, 6, 6, *[7] * 5, 10)
 _KINDS, _CHANGING = 8, 5
 # One seed of eight is of a run in which members come and go.
+_LOADED = 0.1
+_BREEZE = Weather(delay_us=4_000, jitter_us=1_000)
+# Rounds take their time, so that a load that lasts does not cost thousands of them.
 
 
 def draw(
@@ -44,7 +58,7 @@ def draw(
     honest = [place for place in range(n) if place not in lying]
     random = chance("rules")
     slowness, slow_links, lags = slowness_of(chance("slow"), n)
-    return Scenario(
+    scenario = Scenario(
         seed,
         n,
         company.faults,
@@ -68,6 +82,19 @@ def draw(
         naps=tuple(chance("naps").sample(honest, chance("nappers").choice((0, 0, 1, 1, len(honest))))),
         changes=changes,
     )
+    return scenario if n == 1 or changes is not None else _loaded(scenario, chance("load"))
+
+
+def _loaded(scenario: Scenario, random: Random) -> Scenario:
+    """Some runs that heal do not fall quiet then; of their liars one promises one member what it never brings."""
+    if not scenario.live or random.random() >= _LOADED:
+        return scenario
+    liars = scenario.liars
+    if liars and random.random() < 0.6:
+        liars = ((liars[0][0], "promise"), *liars[1:])
+    load = load_of(random, scenario.seed, scenario.lasting, scenario.heal + SECOND)
+    loaded = replace(scenario, liars=liars, after=_BREEZE, load=load)
+    return loaded if bears(loaded) else scenario
 
 
 def _steady_company(chance: Callable[[str], Random], n: int | None, faults: FaultModel | None) -> Company:

@@ -137,10 +137,10 @@ class Simulator:
 
     def _record(self, what: bytes, place: int, *parts: bytes) -> None:
         head = b"%b %d %d" % (what, self.now, place)
-        self._digest.update(head)
+        told = head
         for part in parts:
-            self._digest.update(b"%d:" % len(part))
-            self._digest.update(part)
+            told += b"%d:%b" % (len(part), part)
+        self._digest.update(told)
         if self.history is not None:
             shown = " ".join(hashlib.sha256(part).hexdigest()[:8] if len(part) > 12 else repr(part) for part in parts)
             self.history.append(f"{head.decode()} {shown}")
@@ -347,21 +347,21 @@ class Simulator:
                     self.crash(process.place, tail=process.tail)
                     return
                 process.fuse -= 1
-            match effect:
-                case Send(peer, data):
-                    self._record(b"send", process.place, peer, data)
-                    self._send(process, peer, data)
-                case Append(table, key, data):
-                    self._record(b"append", process.place, table.encode(), key, data)
-                    process.disk.write(effect)
-                case Compact(records, gone):
-                    written = b"".join(record.data for record in records)
-                    self._record(b"compact", process.place, written, b"".join(key for _, key in gone))
-                    process.disk.write(effect)
-                case EvidenceFound(member, data):
-                    self._record(b"evidence", process.place, member, data)
-                case _:
-                    self._record(b"event", process.place, repr(effect).encode())
+            # Not by patterns with fields: those cost several times as much, and this is done for every frame.
+            if isinstance(effect, Send):
+                self._record(b"send", process.place, effect.peer, effect.data)
+                self._send(process, effect.peer, effect.data)
+            elif isinstance(effect, Append):
+                self._record(b"append", process.place, effect.table.encode(), effect.key, effect.data)
+                process.disk.write(effect)
+            elif isinstance(effect, Compact):
+                written = b"".join(record.data for record in effect.records)
+                self._record(b"compact", process.place, written, b"".join(key for _, key in effect.gone))
+                process.disk.write(effect)
+            elif isinstance(effect, EvidenceFound):
+                self._record(b"evidence", process.place, effect.member, effect.data)
+            else:
+                self._record(b"event", process.place, repr(effect).encode())
             for watcher in self._watchers.get(type(effect), ()):
                 watcher(process.place, effect)
         if process.machine is not None:

@@ -76,6 +76,7 @@ class SmallGroup:
 
     Attributes:
         roster: the group.
+        signers: sign for the members.
         made: the blocks.
         linked: from this round on blocks have no weak links; by default all have them. See
             :mod:`mechdesign.testing.explorer`.
@@ -91,8 +92,13 @@ class SmallGroup:
         self.made: list[Made] = []
         self.linked = rounds
         self._twins = twins
-        self._signers = [KeyedHash.Signer(key) for key in keys]
+        self.signers = [KeyedHash.Signer(key) for key in keys]
         self._numbers: dict[tuple[int, int, Tips, Tips, bytes], int] = {}
+
+    @property
+    def alike(self) -> Tips:
+        """The places of those who may change places with one another."""
+        return self.honest
 
     # --------------------------------------------------------------------------------------------------------- sets
 
@@ -176,7 +182,7 @@ class SmallGroup:
             refs.insert(0, genesis(self.roster, made.author))
         links = [self.made[link].block.ref for link in made.weak]
         leaves = [made.leaf] if made.leaf else []
-        block = make_block(self.roster, self._signers[made.author], made.round, refs, links, leaves)
+        block = make_block(self.roster, self.signers[made.author], made.round, refs, links, leaves)
         assert judge(block, self.roster, KeyedHash()) is Standing.VALID
         return block
 
@@ -199,7 +205,11 @@ class SmallGroup:
         for others in product(*(twins for author, twins in enumerate(before) if twins and author != place)):
             parents = (*mine[-1:], *others)
             weak = self._weak(rows, place, round_, parents, ordered) if round_ < self.linked else ()
-            yield self.number(place, round_, parents, weak)
+            yield self.number(place, round_, parents, weak, self.says(rows, place, ordered))
+
+    def says(self, rows: Rows, place: int, ordered: Collection[int]) -> bytes:
+        """What the next block of an honest member carries: here nothing; arguments as for :meth:`next`."""
+        return b""
 
     def _weak(self, rows: Rows, place: int, round_: int, parents: Tips, ordered: Collection[int]) -> Tips:
         """Links to blocks of others that nothing covers, the newest first."""

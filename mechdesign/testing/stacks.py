@@ -6,7 +6,7 @@ each session. A member may be made a cheater by :mod:`mechdesign.testing.misbeha
 
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from mechdesign.decision.sealing.dealing import verify_dealing
 from mechdesign.decision.sealing.threshold import EncryptionKey
@@ -36,7 +36,7 @@ from mechdesign.stack import Stack
 from mechdesign.testing.network import CALM, Network, Weather
 from mechdesign.testing.simulator import AnyMachine, Simulator, Violation
 
-__all__ = ["NAMES", "StackCluster", "phases"]
+__all__ = ["NAMES", "Corrupt", "StackCluster", "phases"]
 
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy")
 """What the first members of a cluster are called, in roster order."""
@@ -49,6 +49,14 @@ def _name(place: int) -> str:
 def phases(milliseconds: int) -> dict[str, Any]:
     """The times of a proposal, every phase as long as the others: ``ProposeSession(..., **phases(400))``."""
     return dict.fromkeys(("enrol_ms", "report_ms", "open_ms", "attest_ms"), milliseconds)
+
+
+class Corrupt(Protocol):
+    """Makes a liar's machine, which has the face of a stack, out of honest stacks."""
+
+    def __call__(self, roster: Roster, signer: Signer, make: Callable[[], Stack]) -> Any:
+        """The machine of whoever signs so in that group, of any number of stacks, each before its ``restore``."""
+        ...
 
 
 class StackCluster:
@@ -68,6 +76,8 @@ class StackCluster:
         seed: names the run.
         faults: the fault model; by default the usual one for so many members.
         cheaters: by place, what makes a cheater of a stack.
+        liars: by place, what makes a liar of a member that is no cheater, see
+            :mod:`mechdesign.testing.lying_stacks`.
         weather: how links treat frames.
         real: whether signatures are real ones instead of the fast stand-in.
         lookup: where mechanisms are found.
@@ -85,6 +95,7 @@ class StackCluster:
         founders: int | None = None,
         faults: FaultModel | None = None,
         cheaters: Mapping[int, Callable[[Stack], Stack]] | None = None,
+        liars: Mapping[int, Corrupt] | None = None,
         weather: Weather = CALM,
         real: bool = False,
         lookup: Lookup = registered,
@@ -98,6 +109,7 @@ class StackCluster:
         self._seed = seed
         self._strategies = strategies
         self._cheaters = cheaters or {}
+        self._liars = liars or {}
         self.lookups = [lookup] * n
         self._config = config
         self._random = Random(f"{seed}/stacks")
@@ -129,7 +141,11 @@ class StackCluster:
     @property
     def honest(self) -> list[int]:
         """The places of those that do not cheat."""
-        return [place for place in range(len(self._strategies)) if place not in self._cheaters]
+        return [place for place in range(len(self._strategies)) if place not in {*self._cheaters, *self._liars}]
+
+    def name(self, place: int) -> str:
+        """What a member is called."""
+        return self._lines[place].name
 
     def start(self) -> None:
         """Start every founder."""
@@ -194,7 +210,14 @@ class StackCluster:
 
     def _boot(self, place: int) -> Any:
         def boot(records: Sequence[Append], now: Instant, entropy: Entropy) -> tuple[AnyMachine, Sequence[object]]:
-            stack = Stack.build(
+            machine = self._machine(place, entropy)
+            return machine, machine.restore([(record.table, record.key, record.data) for record in records], now)
+
+        return boot
+
+    def _machine(self, place: int, entropy: Entropy) -> Any:
+        def make() -> Stack:
+            return Stack.build(
                 self._starts[place],
                 self._signers[place],
                 self._scheme,
@@ -205,11 +228,10 @@ class StackCluster:
                 check=self._check,
                 policy=self._policies.get(place),
             )
-            if place in self._cheaters:
-                stack = self._cheaters[place](stack)
-            return stack, stack.restore([(record.table, record.key, record.data) for record in records], now)
 
-        return boot
+        if place in self._liars:
+            return self._liars[place](self.roster, self._signers[place], make)
+        return self._cheaters[place](make()) if place in self._cheaters else make()
 
     def _asked(self, place: int, event: Asked) -> None:
         answer = Report(event.session, event.step, self._strategies[place](event))

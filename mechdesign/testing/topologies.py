@@ -5,7 +5,7 @@ from itertools import pairwise
 from random import Random
 from typing import Literal, get_args
 
-__all__ = ["SHAPES", "Edges", "Shape", "connected", "links_of"]
+__all__ = ["SHAPES", "Edges", "Shape", "connected", "diameter", "links_of"]
 
 Edges = tuple[tuple[int, int], ...]
 """Links between places, each as (higher, lower), ascending."""
@@ -53,6 +53,27 @@ def connected(edges: Edges, lasting: Collection[int], chance: Random) -> Edges:
         if not any(place in pair for pair in pairs) and len(places) > 1:
             pairs.add((place, chance.choice([other for other in places if other != place])))
     return _tidy(pairs)
+
+
+def diameter(edges: Edges, lasting: Collection[int]) -> int:
+    """Over how many links two of those who last hear of each other at most, without the help of anybody else."""
+    longest = 0
+    for start in lasting:
+        found, steps = _near({start}, edges, lasting), 0
+        reached = {start}
+        while found - reached:
+            reached, steps = found, steps + 1
+            found = _near(found, edges, lasting)
+        longest = max(longest, steps)
+    return longest
+
+
+def _near(places: Collection[int], edges: Edges, allowed: Collection[int]) -> set[int]:
+    found = set(places)
+    for a, b in edges:
+        if (a in places or b in places) and a in allowed and b in allowed:
+            found |= {a, b}
+    return found
 
 
 def _reached(start: int, edges: Iterable[tuple[int, int]], allowed: Collection[int]) -> set[int]:

@@ -4,20 +4,20 @@
 * All honest members agree on the sequence of epochs: roster and state.
 * What an honest member said is ordered at most once in all epochs together; who never leaves sees it ordered once.
 * Nobody signs two blocks for a round, and nobody honest is convicted.
+* Nothing is ordered before what it rests on, and when all is well everything soon; see the modules that look at that.
 
 Every member says again after a restart all that it ever said, so the keys have to keep it from being ordered twice.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from random import Random
-from typing import Any, cast
+from typing import Any
 
 from mechdesign.group.channel import channel_of, unframe
 from mechdesign.group.committer import CommitRule
 from mechdesign.group.core import GroupCore
-from mechdesign.group.evidence import convict
-from mechdesign.group.group import Group
 from mechdesign.group.messages import Append, Broadcast, EvidenceFound, Exclude, Leave, Ready, ViewChanging
 from mechdesign.group.roster import FaultModel, Roster
 from mechdesign.group.views.invitation import Invitation, sign_join
@@ -27,24 +27,23 @@ from mechdesign.kernel.crypto import Ed25519, KeyedHash, MemberId, SignatureSche
 from mechdesign.kernel.errors import LocalProtocolError
 from mechdesign.kernel.machine import SECOND, Entropy, Instant
 from mechdesign.kernel.wire import digest
-from mechdesign.testing.adversaries import Plan, Stage
 from mechdesign.testing.bounds import Bounds
+from mechdesign.testing.causality import Causality
 from mechdesign.testing.checkers import Blocks, Evidence
+from mechdesign.testing.correspondence import Correspondence
 from mechdesign.testing.disk import Disk
+from mechdesign.testing.epoch_promptness import EpochPromptness
 from mechdesign.testing.epochs import Epochs
-from mechdesign.testing.equivocators import COLLUDING_KINDS, LIAR_KINDS
 from mechdesign.testing.faults import Faults
+from mechdesign.testing.frames import Readers
 from mechdesign.testing.habits import Habits
-from mechdesign.testing.lying_groups import LyingGroup
 from mechdesign.testing.network import CALM, Network, Weather
 from mechdesign.testing.scenario import AnyLiarKind, Crash, Scenario
 from mechdesign.testing.simulated import BRISK, SimulatedGroup, cast_of, settings
 from mechdesign.testing.simulator import AnyMachine, Boot, Simulator, Violation
-from mechdesign.testing.view_liars import ViewLiar, ViewLiarKind
+from mechdesign.testing.view_machines import PROOF, Machines
 
 __all__ = ["ViewCluster"]
-
-_PROOF = b"proof against "
 
 
 class ViewCluster(SimulatedGroup):
@@ -58,6 +57,7 @@ class ViewCluster(SimulatedGroup):
         drains: whether a layer above has to be ready, a while after it is told; else what was said is carried over.
         expels: whether whoever is convicted is excluded.
         least: no roster is to have fewer members than this; three fewer for each liar that is expelled.
+        letters: whether members have the means for messages to some of the others.
         real: sign with Ed25519 instead of the keyed hash.
         weather: how links treat frames.
         config: how eagerly members advance.
@@ -81,6 +81,7 @@ class ViewCluster(SimulatedGroup):
         drains: bool = False,
         expels: bool = False,
         least: int = 1,
+        letters: bool = False,
         real: bool = False,
         weather: Weather = CALM,
         config: GroupConfig = BRISK,
@@ -106,14 +107,11 @@ class ViewCluster(SimulatedGroup):
         self._expels = expels
         self._least = least
         self._going: dict[int, dict[int, None]] = {}
-        self._config = config
-        self._rule = rule
-        self._seed = seed
         self._random = Random(f"{seed}/views")
-        self._camp = frozenset(
-            self.signers[place].public for place in chance.sample(range(total), chance.randint(1, total))
+        camp = frozenset(self.signers[place].public for place in chance.sample(range(total), chance.randint(1, total)))
+        self._machines = Machines(
+            self.signers, self.scheme, config, self.liars, seed, camp, drains=drains, letters=letters, rule=rule
         )
-        self._plan = Plan()
         boots = [(signer.public, self._boot(place)) for place, signer in enumerate(self.signers)]
         network = Network(total, Random(f"{seed}/network"), weather, edges)
         self.simulator = Simulator(boots, network, seed, silence_us=SECOND // 2, keep_history=keep_history)
@@ -123,7 +121,11 @@ class ViewCluster(SimulatedGroup):
         self.evidence = Evidence(self.simulator, self.honest, self.liars, self.epochs.convicts)
         if expels:
             self.simulator.watch(EvidenceFound, self._found)
-        Habits(self.simulator, self.honest, self._cores)
+        readers = Readers()
+        Habits(self.simulator, self.honest, self._cores, readers)
+        Causality(self.simulator, self.honest, self._cores, self.epochs.told_before, readers)
+        self.promptness = EpochPromptness(self.simulator, self.honest, self._cores)
+        self.post = Correspondence(self.simulator, self.honest, self.epochs, once=not drains)
         Faults(self.simulator, self.honest, self.liars, self.scheme, self._cores, _packet)
         self.bounds = Bounds(self.simulator, self.honest, config, self._cores)
 
@@ -140,6 +142,7 @@ class ViewCluster(SimulatedGroup):
             drains=changes.drains,
             expels=changes.expels,
             least=changes.least,
+            letters=bool(changes.notes),
             real=scenario.real,
             weather=scenario.weather,
             edges=scenario.edges,
@@ -157,8 +160,16 @@ class ViewCluster(SimulatedGroup):
             simulator.at(submit.at, partial(cluster.say, submit.place, submit.data))
         for step in changes.steps:
             simulator.at(step.at, partial(cluster.want, step.joins, step.goes))
+        for number, note in enumerate(changes.notes):
+            simulator.at(note.at, partial(cluster.post.write, note, b"note %d" % number))
         for at in range(SECOND // 2, scenario.heal, SECOND // 2):
             simulator.at(at, cluster.convene)
+        if replace(scenario, changes=None, tight=False).brisk:
+            # By then every link is up at both ends, and whoever slept is back.
+            begin = max([scenario.heal, *(sleep.back for sleep in changes.sleeps)]) + SECOND
+            simulator.at(begin, cluster.promptness.begin)
+            for number, at in enumerate(range(begin, begin + SECOND, SECOND // 4)):
+                simulator.at(at, partial(cluster.say_all, b"late %d" % number))
         cluster.trouble(scenario)
         for sleep in changes.sleeps:
             simulator.at(sleep.at, partial(cluster.crash, Crash(sleep.at, sleep.place, 0, sleep.back, None)))
@@ -168,41 +179,14 @@ class ViewCluster(SimulatedGroup):
 
     def _boot(self, place: int) -> Boot:
         def boot(records: Sequence[Append], now: Instant, entropy: Entropy) -> tuple[AnyMachine, Sequence[object]]:
-            machine = self._machine(place)
+            machine: Any = self._machines.make(place, self._starts[place], entropy)
             effects = list(machine.restore([(record.table, record.key, record.data) for record in records], now))
             if self._is_member(place, machine.roster):
-                for broadcast in self.said[place]:
-                    effects += machine.submit(broadcast, now)
+                for request in (*self.said[place], *self.post.again(place, machine.roster)):
+                    effects += machine.submit(request, now)
             return machine, effects
 
         return boot
-
-    def _machine(self, place: int) -> Group | ViewLiar:
-        kind, signer = self.liars.get(place), self.signers[place]
-        start = self._starts[place]
-        options: dict[str, Any] = {"convicts": self._convicts, "carry_over": not self._drains, "rule": self._rule}
-        chance = Random(f"{self._seed}/liar/{place}")
-        if kind is None:
-            return Group(start, signer, self.scheme, self._config, **options)
-        if kind in LIAR_KINDS:
-            stage = partial(self._stage, place, chance)
-            return LyingGroup(kind, stage, start, signer, self.scheme, self._config, **options)
-        options["carry_over"] = not self._drains and kind != "unready"
-        group = Group(start, signer, self.scheme, self._config, **options)
-        return ViewLiar(cast(ViewLiarKind, kind), group, signer, self._drains, chance)
-
-    def _stage(self, place: int, chance: Random, roster: Roster, make: Callable[[], GroupCore]) -> Stage:
-        """What a liar works with in one epoch."""
-        sides = frozenset(at for at, member in enumerate(roster.ids) if member in self._camp)
-        colluding = {self.signers[other].public for other, kind in self.liars.items() if kind in COLLUDING_KINDS}
-        league = frozenset(at for at, member in enumerate(roster.ids) if member in colluding)
-        return Stage(roster, self.signers[place], make, sides, league, chance, plan=self._plan, heeded=True)
-
-    def _convicts(self, evidence: bytes, roster: Roster) -> MemberId | None:
-        """In this cluster a proof is a word and a key, so that anybody can be excluded."""
-        if evidence.startswith(_PROOF):
-            return MemberId(evidence[len(_PROOF) :])
-        return convict(evidence, roster, self.scheme)
 
     def machine(self, place: int) -> Any:
         """The machine of a member that is up, or None."""
@@ -243,7 +227,13 @@ class ViewCluster(SimulatedGroup):
         if self.roster_of(place) is not None:
             broadcast = Broadcast(data, 0, data)
             self.said[place].append(broadcast)
+            self.promptness.said(place, data)
             self.simulator.submit(place, broadcast)
+
+    def say_all(self, word: bytes) -> None:
+        """Have everybody that can broadcast something."""
+        for place in range(self.total):
+            self.say(place, word + b" of %d" % place)
 
     def want(self, joins: Iterable[int] = (), goes: Iterable[int] = ()) -> None:
         """From now on these are to be members, and those not."""
@@ -269,7 +259,7 @@ class ViewCluster(SimulatedGroup):
                 if place in present:
                     self.simulator.submit(place, Leave())
                 else:
-                    proofs = [_PROOF + self.signers[place].public, *self.expelled.get(place, ())[:3]]
+                    proofs = [PROOF + self.signers[place].public, *self.expelled.get(place, ())[:3]]
                     self.simulator.submit(self._random.choice(present), Exclude(self._random.choice(proofs)))
 
     def _may_go(self, place: int, roster: Roster) -> bool:
@@ -295,6 +285,7 @@ class ViewCluster(SimulatedGroup):
             self.simulator.processes[place].disk = Disk()
             self._starts[place] = start
             self.said[place] = []
+            self.post.born(place)
             self.start(place)
         self.simulator.submit(self._random.choice(present), start.join)
 
@@ -346,6 +337,8 @@ class ViewCluster(SimulatedGroup):
         done = self.run_until(lambda: self.settled() and (self._drains or self.all_said_is_ordered()), seconds)
         if not done:
             raise Violation(f"the members do not settle in {seconds} s: {self.describe()}")
+        if not self.run_until(lambda: not self.post.waiting(self.live), seconds):
+            raise Violation(f"after {seconds} s {'; '.join(self.post.waiting(self.live))}")
 
     def assert_quiet(self, seconds: float = 10, patience: float = 60) -> None:
         """With nothing to say the members stop making blocks, and nobody serves a past epoch for ever."""

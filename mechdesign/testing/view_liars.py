@@ -166,7 +166,9 @@ class ViewLiar:
                 pass
         if lie is packet or lie is None:
             return [send]
-        return [Send(send.peer, frame(channel, encode_epoch_packet(lie)))]
+        told = Send(send.peer, frame(channel, encode_epoch_packet(lie)))
+        # Some are shown both ends, so that they hold the proof.
+        return [send, told] if self._kind == "two-ended" and self._chance.random() < 0.3 else [told]
 
     def _other(self, packet: Signatures, channel: bytes) -> Signatures:
         roster = self._known.get(channel)

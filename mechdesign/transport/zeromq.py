@@ -11,9 +11,8 @@ What to know about the sockets:
 * Sends fail that would wait for a connection: nothing is queued for a peer that is away.
 * libzmq cannot close one connection of a ROUTER. It names descriptors, in its monitor's events and on every frame, and
   shutting one down ends the connection as the other side's hanging up would.
-
-* libzmq holds a message that never ends. A connection that came in is cut off when too much of one came (on Linux; see
-  :mod:`.connections`). Known limit: a peer that *we* dial can send until its link was silent for too long.
+* libzmq holds a message that never ends. A connection that came in is cut off when too much of one came, and one that
+  we made is given up and made anew (on Linux; see :mod:`.connections` and :mod:`.dealers`).
 """
 
 import asyncio
@@ -33,6 +32,7 @@ from mechdesign.kernel.identity import Identity
 from mechdesign.kernel.machine import SECOND, Entropy, Instant
 from mechdesign.transport import descriptors, options
 from mechdesign.transport.alarm import Alarm
+from mechdesign.transport.dealers import Dealers
 from mechdesign.transport.door import GOODBYE, Door
 from mechdesign.transport.face import OnEvent, PeerAddress, Strangers
 from mechdesign.transport.link import HangUp, Link, LinkEffect, Redial, Transmit
@@ -101,7 +101,7 @@ class ZeroMQTransport:
         self._alarm: Alarm | None = None
         self._router: Port | None = None
         self._monitor: Port | None = None
-        self._dealers: dict[MemberId, Port] = {}
+        self._dealers = Dealers(self._watch, config, clock)
         self._address: str | None = None
         self._closing, self._weigh_at = False, now
         self._quiet = asyncio.Event()
@@ -175,8 +175,8 @@ class ZeroMQTransport:
         if self._alarm is not None:
             self._alarm.stop()
         if self._ports is not None:
+            self._dealers.close(self._ports)
             self._ports.close()
-        self._dealers.clear()
         self._router = self._monitor = None
         if self._context is not None:
             self._context.term()
@@ -258,15 +258,10 @@ class ZeroMQTransport:
         curve, address = self._peers.at(link.peer)
         self._hang_up(link)
         told = options.dialling(self._config, self._identity, address, curve)
-        port = self._dealers[link.peer] = self._watch(zmq.DEALER, partial(self._read_dealer, link), told)
-        try:
-            port.socket.connect(address)
-        except zmq.ZMQError as error:
-            raise ConfigError(f"cannot dial {address}: {error.strerror}") from error
+        self._dealers.dial(link.peer, address, partial(self._read_dealer, link), told)
 
     def _hang_up(self, link: Link) -> None:
-        port = self._dealers.pop(link.peer, None)
-        if port is not None and self._ports is not None:
+        if self._ports is not None and (port := self._dealers.hang_up(link.peer, self._ports)) is not None:
             if link.parted and self._loop is not None:
                 # TCP drops what was sent last where a connection is closed on what came in unread.
                 self._loop.call_later(GOODBYE / SECOND, self._ports.drop, port)
@@ -274,14 +269,18 @@ class ZeroMQTransport:
                 self._ports.drop(port)
 
     def _cut_off(self, now: Instant) -> None:
-        if self._monitor is None or self._ports is None or self._address is None or not len(self._connections):
+        if not len(self._connections) + len(self._dealers):
             return
-        self._ports.turn(self._monitor)  # so that no descriptor is meant that was closed and used again
+        if self._monitor is not None and self._ports is not None:
+            self._ports.turn(self._monitor)  # so that no descriptor is meant that was closed and used again
         if now >= self._weigh_at:
             self._weigh_at = now + microseconds(self._config.heartbeat_s) // _WEIGHINGS
             self._connections.weigh(descriptors.came_in, now)
+            for peer in self._dealers.endless(now):
+                self._connections.cut += 1
+                self._dial(self._peers.link(peer))
         for connection in self._connections.due(now):
-            descriptors.shut_down(connection, self._address)
+            descriptors.shut_down(connection, self._address or "")
         self._arm(min(self._weigh_at, self._connections.deadline or self._weigh_at), now)
 
     # ------------------------------------------------------------------------------------------ reading and writing
@@ -319,6 +318,7 @@ class ZeroMQTransport:
             port.skipping = frame.more
             return
         # The socket talks only to the holder of the CURVE key that it dialled.
+        self._dealers.heard(link.peer)
         now = self._clock()
         self._perform(link, link.receive((b"", frame.bytes), now), now)
 

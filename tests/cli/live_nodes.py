@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,7 +20,7 @@ from mechdesign.group.messages import Delivered
 from mechdesign.kernel.config import GroupConfig
 from mechdesign.kernel.crypto import Ed25519
 from mechdesign.kernel.identity import Identity
-from tests.cli.command_line import environment
+from tests.cli.command_line import environment, run
 
 Record = dict[str, Any]
 
@@ -28,10 +28,10 @@ Record = dict[str, Any]
 class Life:
     """One process of a node, from start to end, with all that it told."""
 
-    def __init__(self, name: str, config: Path, heard: "queue.Queue[None]") -> None:
+    def __init__(self, name: str, config: Path, heard: "queue.Queue[None]", more: Sequence[str] = ()) -> None:
         self.name = name
         self.records: list[Record] = []
-        command = [sys.executable, "-m", "mechdesign", "node", "--config", str(config), "--json", "--until-eof"]
+        command = [sys.executable, "-m", "mechdesign", "node", "--config", str(config), "--json", "--until-eof", *more]
         with config.with_suffix(".stderr").open("ab") as errors:
             self.process = subprocess.Popen(
                 command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
@@ -90,15 +90,28 @@ class Nodes:
             config = self.folder.config(name)
             config.write_text(config.read_text().partition("\n[[propose]]")[0] + "\n")
 
-    def will_propose(self, name: str, after: int) -> None:
-        """Have a node propose a session once so many have ended."""
+    def will_propose(self, name: str, after: int, more: str = "") -> None:
+        """Have a node propose a session once so many have ended; with more lines of its table, if given."""
         with self.folder.config(name).open("a") as config:
-            config.write(self._proposal.replace("LABEL", f"{name}-{after}").replace("AFTER", str(after)))
+            config.write(self._proposal.replace("LABEL", f"{name}-{after}").replace("AFTER", str(after)) + more)
 
-    def start(self, *names: str) -> None:
-        """Start nodes, for the first time or again."""
+    def start(self, *names: str, more: Sequence[str] = ()) -> None:
+        """Start nodes, for the first time or again; with more options of the command, if given."""
         for name in names:
-            self.lives[name] = Life(name, self.folder.config(name), self._heard)
+            self.lives[name] = Life(name, self.folder.config(name), self._heard, more)
+
+    def seen(self, name: str) -> dict[str, Any]:
+        """What a node's status says; empty while it does not answer."""
+        ran = run("status", self.folder.data(name), "--json")
+        seen: dict[str, Any] = ran.json if ran.code == 0 else {}
+        return seen
+
+    def wait_members(self, *names: str) -> None:
+        """Wait until these are the members at each of them."""
+        self.wait(
+            lambda: all(sorted(self.seen(name).get("members", ())) == sorted(names) for name in names),
+            f"the members are {', '.join(names)}",
+        )
 
     def kill(self, *names: str) -> None:
         """SIGKILL: nothing is closed, nothing is said."""

@@ -29,7 +29,12 @@ def test_a_group_that_is_well_has_nothing_in_its_way() -> None:
 @pytest.mark.parametrize(
     ("state", "detail", "text"),
     [
-        ("refusing", "the journal was rolled back", "refusing to sign: the journal was rolled back"),
+        (
+            "refusing",
+            "the journal was rolled back",
+            "refusing to sign: the journal was rolled back; that does not pass: come back under a new key, by an "
+            "invitation of the others",
+        ),
         ("forked", "round 7 of bob has contradicting quorums", "forked: round 7 of bob has contradicting quorums"),
         ("left", "", "left: this member is in the group no more"),
     ],

@@ -12,7 +12,7 @@ from mechdesign.decision.proposal import Sanction
 from mechdesign.decision.sealing.threshold import Committee, Context, Purpose, Share
 from mechdesign.decision.transcript import audit
 from mechdesign.group.roster import FaultModel
-from mechdesign.kernel.errors import LocalProtocolError, VerificationError
+from mechdesign.kernel.errors import VerificationError
 from tests.decision.toys import Cluster, Plan
 
 THEN_TOSS = Plan(sealed=(True, False), tosses=(1,))
@@ -237,14 +237,18 @@ def test_every_changed_byte_of_a_transcript_with_a_coin_is_found():
             audit(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :], cluster.scheme, cluster.recompute, cluster.roster)
 
 
-def test_a_coin_needs_an_answer_before_the_next_entry():
+def test_what_is_ordered_after_a_coin_has_fallen_waits_until_it_is_answered():
     cluster = Cluster(1, plan=THEN_TOSS)
     react = cluster.sessions[0].react
     setattr(cluster.sessions[0], "react", lambda event: [] if isinstance(event, CoinReady) else react(event))  # noqa: B010 - a method
     cluster.run()
-    said = dealt(cluster)
-    with pytest.raises(LocalProtocolError):
-        cluster.order(0, Kind.COIN, said.encoded)
+    heard = len(cluster.effects[0])
+    cluster.order(0, Kind.COIN, dealt(cluster).encoded)
+    assert len(cluster.effects[0]) == heard
+    (coin,) = [event for event in cluster.effects[0] if isinstance(event, CoinReady)]
+    cluster.route(0, [effect for answer in react(coin) for effect in cluster.cores[0].submit(answer, 0)])
+    cluster.settle()
+    assert cluster.decided().agrees
 
 
 def test_a_coin_from_hands_full_of_the_log_is_the_same():

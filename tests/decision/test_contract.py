@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from mechdesign.decision import core as core_module
+from mechdesign.decision import bystander as bystander_module
 from mechdesign.decision.core import DecisionCore
 from mechdesign.decision.entries import REASON_BYTES_MAX, STEPS_MAX, DeclineEntry, Kind, TimerEntry, Verdict, parse
 from mechdesign.decision.messages import (
@@ -56,10 +56,15 @@ def refused(core: DecisionCore, request: Propose | Enrol | Decline | Request | S
         core.submit(request, 0)
 
 
-def test_an_answer_must_come_before_the_next_entry() -> None:
-    cluster, session, _ = mute()
-    with pytest.raises(LocalProtocolError, match="before the next entry"):
-        cluster.order(1, Kind.TIMER, TimerEntry(session, 0, "sealing").encoded)
+def test_what_is_ordered_before_the_session_core_has_answered_waits_for_its_answer() -> None:
+    cluster, session, core = mute()
+    heard = len(cluster.effects[0])
+    cluster.order(1, Kind.TIMER, TimerEntry(session, 0, "sealing").encoded)
+    cluster.order(0, Kind.TIMER, TimerEntry(session, 0, "sealing").encoded)
+    assert len(cluster.effects[0]) == heard
+    assert [each.phase for each in core.status()] == ["computing"]
+    followed = core.submit(Request(session, 0, cluster.roster.ids, True), 0)
+    assert any(isinstance(effect, Answers) for effect in followed), "both clocks counted in the phase that had begun"
 
 
 def test_asks_that_the_contract_does_not_allow_are_refused() -> None:
@@ -191,7 +196,7 @@ def test_a_member_that_left_cannot_attest_all_the_same() -> None:
 
 
 def test_sessions_that_a_member_left_are_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(core_module, "_BYSTANDERS_MAX", 3)
+    monkeypatch.setattr(bystander_module, "_BYSTANDERS_MAX", 3)
     cluster = Cluster(4)
     cluster.sessions[3].enrols = "left"
     for number in range(5):

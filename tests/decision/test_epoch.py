@@ -5,15 +5,18 @@ from typing import Any
 
 import pytest
 
-from mechdesign.decision.books import LINES_PER_PROPOSER
 from mechdesign.decision.core import DecisionCore
-from mechdesign.decision.entries import Kind
+from mechdesign.decision.entries import Kind, TimerEntry, parse
+from mechdesign.decision.epoch import DRAIN_MS
 from mechdesign.decision.messages import Aborted, Booked, Decided, Proposed, Refused
+from mechdesign.decision.phases import DRAINING
 from mechdesign.decision.state import EpochState
+from mechdesign.decision.transcript import audit
 from mechdesign.group.messages import Broadcast, Ready, ViewChanging
 from mechdesign.group.roster import FaultModel
 from mechdesign.kernel.errors import LocalProtocolError
-from tests.decision.toys import Cluster, Plan, make_roster, sealing_key
+from tests.decision.test_lanes import propose, release, slow_member
+from tests.decision.toys import Cluster, Plan, make_roster, nets, sealing_key
 
 
 def change(cluster: Cluster) -> None:
@@ -187,6 +190,63 @@ def test_a_proposal_that_nobody_has_the_code_of_does_not_hold_a_change_up() -> N
     assert [len(ready(cluster, place)) for place in range(4)] == [1] * 4
 
 
+def nobody_can_follow(**terms: Any) -> Cluster:
+    """Dave proposes what nobody else has the code of, and enrols alone before the others can say so."""
+    cluster = Cluster(4, fast=False)
+    for session in cluster.sessions[:3]:
+        session.enrols = "left"
+    cluster.propose(3, asked=cluster.roster.ids[3:], **{**TERMS, **terms})
+    assert cluster.step()
+    said = next(each for each in cluster.pending if each[0] == 3)
+    cluster.pending.remove(said)
+    cluster.order(3, said[1].kind, said[1].data)
+    assert [each.phase for each in cluster.cores[3].status()] == ["sealing"]
+    return cluster
+
+
+@pytest.mark.parametrize("terms", [{}, {"sanctions": ("forfeit", "abort")}, {"deposit": Fraction(0)}])
+def test_a_session_that_no_quorum_can_follow_ends_at_everybody_and_keeps_no_change_waiting(terms: Any) -> None:
+    cluster = nobody_can_follow(**terms)
+    cluster.settle()
+    change(cluster)
+    assert state_of(cluster) == ready(cluster, 0)[0]
+    assert [len(ready(cluster, place)) for place in range(4)] == [1] * 4
+    ends = [event for place in range(4) for event in cluster.events(place, Booked) if isinstance(event, Booked)]
+    assert len({(end.session, end.position, end.kept) for end in ends}) == 1
+    assert len(ends) == 4
+    assert held(cluster) == {}
+    aborted = cluster.aborted(3)
+    assert nets(aborted.flows) == {}
+    found = audit(aborted.transcript, cluster.scheme, cluster.recompute, cluster.roster)
+    assert found.flows == aborted.flows
+
+
+def test_while_a_quorum_can_follow_a_session_those_who_left_wait_for_its_certificate() -> None:
+    cluster = nobody_can_follow()
+    said = next(each for each in cluster.pending if each[1].kind == Kind.DECLINE)
+    cluster.order(said[0], said[1].kind, said[1].data)
+    change(cluster)
+    assert [len(ready(cluster, place)) for place in range(4)] == [0] * 4
+    assert cluster.events(0, Aborted) == []
+
+
+def test_a_session_founded_behind_a_change_that_is_overdue_is_not_waited_for_either() -> None:
+    cluster = Cluster(4)
+    slow = slow_member(cluster, 3)
+    dull = propose(cluster, 0)
+    slow.slow = (dull,)
+    while not slow.asked:
+        assert cluster.step()
+    late = propose(cluster, 0, asked=cluster.roster.ids[1:2])
+    change(cluster)
+    cluster.now += DRAIN_MS * 1000
+    cluster.route(3, cluster.cores[3].tick(cluster.now))
+    cluster.pending.clear()
+    release(cluster, 3)
+    timers = [parse(each.kind, each.data) for place, each in cluster.pending if place == 3]
+    assert TimerEntry(late, 0, DRAINING) in timers
+
+
 def test_who_left_a_session_that_went_on_cannot_say_what_flowed_and_leaves_it_to_the_others() -> None:
     cluster = Cluster(4)
     cluster.sessions[3].enrols = "left"
@@ -229,11 +289,12 @@ def test_every_end_of_a_session_is_booked_at_its_position_at_every_member() -> N
 
 def test_a_proposer_cannot_crowd_out_the_balances_of_others() -> None:
     cluster = Cluster(4)
-    for number in range(LINES_PER_PROPOSER):
+    for number in range(200):
         accounts = (("SELLER", f"party {number}"),)
         cluster.run(place=3, accounts=accounts, nonce=number.to_bytes(16, "big"), asked=cluster.roster.ids[3:])
     kept = [event.kept for event in cluster.events(0, Booked) if isinstance(event, Booked)]
-    assert kept.count(False) == 1, "dave's own line is one of them"
+    assert 100 < kept.count(True) < 200
+    assert kept == sorted(kept, reverse=True), "full is full"
     cluster.run(place=0, nonce=bytes([255]) * 16, **TERMS)
     assert held(cluster)["the harbour"] == 13
     assert sum(held(cluster).values()) == 0

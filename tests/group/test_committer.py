@@ -1,6 +1,9 @@
 """The commit rule on small DAGs drawn as tables: direct commit, direct skip, indirect, undecided, and forks."""
 
 from collections.abc import Iterable, Sequence
+from random import Random
+
+import pytest
 
 from mechdesign.group.block import Block, Reference, genesis, make_block
 from mechdesign.group.committer import SKIP, UNDECIDED, Commit, CommitRule, Committer
@@ -201,3 +204,30 @@ def test_a_verdict_is_the_same_whatever_the_order_in_which_blocks_came() -> None
                 steps += again.decided()
                 break
     assert steps == expected
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_looking_only_when_a_count_comes_to_a_quorum_misses_no_verdict(seed: int) -> None:
+    chance = Random(seed)
+    picture = Picture(chance.choice((4, 5, 7)))
+    roster = picture.roster
+    other = Committer(roster, picture.dag)
+    decided = 0
+    for round_ in range(12):
+        silent = chance.sample(range(roster.n), chance.randint(0, roster.n - roster.q))
+        before = [author for r, author, twin in picture.blocks if r == round_ - 1 and not twin]
+        speakers = [author for author in range(roster.n) if author not in silent]
+        for author in chance.sample(speakers, len(speakers)):
+            named = chance.sample(before, chance.randint(roster.q, len(before))) if before else []
+            made = [picture.block(round_, author, named)]
+            if author == 0 and chance.random() < 0.2:
+                made.append(picture.block(round_, author, named, twin="x"))
+            for block in made:
+                other.add(block)
+            # This one looks at all slots again after each block.
+            other._stale = True
+            found = picture.committer.decide()
+            assert found == other.decide()
+            assert picture.committer.forked == other.forked
+            decided += len(found)
+    assert decided > 0

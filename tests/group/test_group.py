@@ -321,7 +321,12 @@ def test_the_last_entries_are_handed_up_before_their_records_are_deleted():
     group.submit(Broadcast(b"a", 1, b"before"), 0)
     told = drive(group)
     last = max(at for at, effect in enumerate(told) if isinstance(effect, Delivered))
-    deleted = [at for at, effect in enumerate(told) if isinstance(effect, Compact) and effect.gone]
+    # A checkpoint may replace other records before: the log that it writes in their place holds the entries.
+    deleted = [
+        at
+        for at, effect in enumerate(told)
+        if isinstance(effect, Compact) and {"log", "checkpoint"} & {table for table, _ in effect.gone}
+    ]
     assert deleted
     assert min(deleted) > last
 

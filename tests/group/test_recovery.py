@@ -55,7 +55,7 @@ def test_parts_come_backwards_until_they_meet_our_own_log() -> None:
         assert recovery.whole() is None
         part = serve(theirs, recovery, now)
         sizes.append((part.end, len(part.blocks)))
-        assert recovery.take(part, now)
+        assert recovery.take(part, now) is None
     assert sizes == [(10, 3), (7, 3), (4, 2)]
     assert [block.digest for block in recovery.whole() or ()] == [block.digest for block in blocks[2:]]
     assert recovery.due(10**9) is None
@@ -79,8 +79,11 @@ def test_whatever_is_not_the_expected_part_is_refused() -> None:
         LogPart(6, good.before, (*good.blocks[:-1], b"garbage")),
         LogPart(6, good.before, good.blocks * 3),
     ]
-    assert not any(recovery.take(lie, 0) for lie in lies)
-    assert recovery.take(good, 0)
+    refused = [recovery.take(lie, 0) for lie in lies]
+    assert all(refused)
+    # Where the right blocks came with a wrong signature or payload, somebody lied.
+    assert [at for at, reason in enumerate(refused) if reason == "forged log"] == [5, 6]
+    assert recovery.take(good, 0) is None
 
 
 def test_who_does_not_answer_is_passed_over_and_all_are_asked_more_slowly_in_the_end() -> None:
@@ -103,11 +106,11 @@ def test_who_does_not_answer_is_passed_over_and_all_are_asked_more_slowly_in_the
 def test_what_we_ordered_ourselves_in_the_meantime_is_left_out_and_another_log_is_found_out() -> None:
     theirs, blocks = log_of(6)
     recovery, mine = returning(theirs, blocks[:1])
-    assert recovery.take(serve(theirs, recovery, 0, 10), 0)
+    assert recovery.take(serve(theirs, recovery, 0, 10), 0) is None
     mine.append(blocks[1])
     assert [block.digest for block in recovery.whole() or ()] == [block.digest for block in blocks[2:]]
     forked, other = returning(theirs, blocks[:1])
-    assert forked.take(serve(theirs, forked, 0, 10), 0)
+    assert forked.take(serve(theirs, forked, 0, 10), 0) is None
     other.append(blocks[3])
     assert forked.whole() == []
 

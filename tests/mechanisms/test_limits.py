@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from mechdesign.decision.books import FLOW_BITS_MAX
 from mechdesign.decision.messages import Decline, Enrol, Propose, Proposed
 from mechdesign.decision.proposal import Proposal
 from mechdesign.kernel.errors import InputError, LocalProtocolError
@@ -119,6 +120,17 @@ def test_a_member_stands_behind_accounts_of_others_only_where_its_policy_names_t
     assert Policy().objection(proposal, other="bob") == Policy().objection(proposal) == ""
 
 
+def test_a_member_declines_where_the_books_have_no_room_for_deposits() -> None:
+    proposal = terms(custodian=MEMBERS[1][1], deposit=Fraction(5))
+    for carried in (True, False):
+        told = Proposed(bytes(32), MEMBERS[1][0], proposal, MEMBERS, True, carried=carried)
+        answer = session_core().receive(told, 0)[1]
+        assert isinstance(answer, Enrol if carried else Decline)
+    why = f"the books have no room for what {MEMBERS[1][1]} would receive: pay-outs are not reported yet"
+    assert isinstance(answer, Decline)
+    assert answer.reason == why
+
+
 def test_the_default_report_of_a_proposal_is_a_report_of_its_mechanism() -> None:
     proposal = terms(sanctions=("default_report", "forfeit"), default_report="7.50")
     assert proposal.default_report == b'"15/2"'
@@ -139,6 +151,15 @@ def test_a_breach_is_said_in_words() -> None:
     assert breach(proposal, players, [price, back]) == ""
     assert breach(proposal, players, [price]) == "alice would pay 12, and the proposal lets nobody pay more than 10"
     assert breach(replace(proposal, payment_max=None), players, [price]) == ""
+
+
+def test_an_amount_that_no_balance_could_carry_fails_the_session() -> None:
+    proposal = make_proposal(ROSTER, accounts=(("SELLER", "m"),))
+    longest = Flow("alice", "SELLER", Fraction((1 << FLOW_BITS_MAX) - 1), "price")
+    assert breach(proposal, ("alice",), [longest]) == ""
+    for amount in (longest.amount + 1, Fraction(1, 1 << FLOW_BITS_MAX)):
+        flows = [Flow("alice", "SELLER", amount, "price")]
+        assert breach(proposal, ("alice",), flows) == "an amount takes more than 384 bits, which no balance could carry"
 
 
 def test_what_an_account_pays_counts_for_the_player_behind_it() -> None:

@@ -40,12 +40,15 @@ def roster_of(n: int) -> Roster:
 
 
 async def talk(room: Room, folder: Path, life: int, rate: float) -> None:
-    """Say numbered lines until there is a file ``hush``."""
+    """Say numbered lines until there is a file ``hush``, and write down which were taken."""
     number = 0
-    while not (folder / "hush").exists():
-        room.say(f"{room.name}/{life}/{number}".encode())
-        number += 1
-        await asyncio.sleep(1 / rate)
+    with (folder / f"{room.name}.{life}.said").open("w", buffering=1, encoding="utf-8") as said:
+        while not (folder / "hush").exists():
+            text = f"{room.name}/{life}/{number}"
+            room.say(text.encode())
+            said.write(text + "\n")
+            number += 1
+            await asyncio.sleep(1 / rate)
 
 
 async def listen(room: Room, folder: Path, life: int) -> None:

@@ -118,7 +118,10 @@ class Talkers:
 
     def log(self, place: int, life: int | None = None) -> list[str]:
         """What a member heard in a life (its present one by default), whole lines only."""
-        path = self.folder / f"m{place}.{life or self.lives[place]}.log"
+        return self._lines(f"m{place}.{life or self.lives[place]}.log")
+
+    def _lines(self, file: str) -> list[str]:
+        path = self.folder / file
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         return text[: text.rfind("\n") + 1].splitlines()
 
@@ -170,6 +173,9 @@ class Talkers:
             for life in range(1, self.lives[place] + 1):
                 mine = [int(each.split("/")[2]) for each in said if each.startswith(f"m{place}/{life}/")]
                 assert mine == list(range(len(mine))), f"lines of m{place} are missing or out of their order"
+                # What was taken from a life is in its journal, so it comes, however the life ended.
+                told = self._lines(f"m{place}.{life}.said")
+                assert len(told) <= len(mine), f"m{place} said {len(told)} lines in life {life}: {len(mine)} came"
         return final
 
     def errors(self) -> str:

@@ -12,6 +12,7 @@ from mechdesign.decision.membership import member_of
 from mechdesign.group.messages import Leave
 from mechdesign.group.multicast.envelope import Envelope, seal_envelope
 from mechdesign.group.roster import FaultModel, Roster
+from mechdesign.group.views.invitation import Invitation
 from mechdesign.kernel.config import LOCAL
 from mechdesign.kernel.errors import LocalProtocolError, MissedError
 from mechdesign.kernel.identity import Identity
@@ -146,6 +147,26 @@ async def test_a_letter_to_one_that_is_away_outlives_the_epoch_in_which_it_was_s
         assert [member.name for member in carol.roster.members] == ["alice", "bob", "carol"]
         carol.say(b"thank you")
         assert (await _hear(rooms["alice"], 1))[0].data == b"thank you"
+
+
+async def test_what_an_epoch_ordered_last_is_heard_as_its_own() -> None:
+    # Alone one decides, ends the epoch and begins the next in a single turn of the loop.
+    alone = Roster("room", ROSTER.members[:1], FaultModel.default(1))
+    identity = IDENTITIES["alice"]
+    links = memory(MemoryNetwork(), identity.public, LOCAL.transport)
+    async with Room(alone, identity, transport=links, config=LOCAL.group) as alice:
+        bob = ROSTER.members[1]
+        alice.change(Invitation.of(alice.roster, bob, dict([alice.consent(bob)])).join)
+        for number in range(3):
+            alice.say(b"%d" % number)
+        async with asyncio.timeout(60):
+            while alice.roster.epoch < 1:
+                await asyncio.sleep(0.01)
+        heard = await _hear(alice, 3)
+    assert [(message.sender, message.data) for message in heard] == [("alice", b"%d" % number) for number in range(3)]
+    assert [message.epoch for message in heard] == [0, 0, 0]
+    positions = [message.position for message in heard]
+    assert positions == sorted(set(positions))
 
 
 async def test_a_reader_that_does_not_read_costs_no_memory_and_no_time_of_others_and_is_told_what_it_missed(

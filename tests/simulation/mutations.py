@@ -10,20 +10,22 @@ from dataclasses import replace
 import pytest
 
 from mechdesign.group import intake, linearizer, proposer
-from mechdesign.group.block import Standing, judge
+from mechdesign.group.block import Standing, inclusions, judge
 from mechdesign.group.block_manager import BlockManager
 from mechdesign.group.certifier import Certifier
-from mechdesign.group.committer import SKIP, UNDECIDED, Committer
+from mechdesign.group.committer import UNDECIDED, Committer
 from mechdesign.group.core import GroupCore
 from mechdesign.group.linearizer import Linearizer
-from mechdesign.group.messages import Append
+from mechdesign.group.messages import Append, Broadcast, Delivered
 from mechdesign.group.outbox import Outbox
 from mechdesign.group.proposer import Proposer
 from mechdesign.group.pulls import Pulls
 from mechdesign.group.synchronizer import Synchronizer
 from mechdesign.group.watch import Watch
-from mechdesign.testing.runs import run_seed
+from mechdesign.kernel.machine import SECOND
+from tests.simulation.commit_mutations import COMMIT_MUTATIONS
 from tests.simulation.mutation import Mutation, into
+from tests.simulation.stagings import last_word_of_a_liar
 from tests.simulation.view_mutations import VIEW_MUTATIONS
 
 __all__ = ["MUTATIONS"]
@@ -31,34 +33,6 @@ __all__ = ["MUTATIONS"]
 
 MUTATIONS: list[Mutation] = []
 mutation = into(MUTATIONS)
-
-
-# --------------------------------------------------------------------------------------------------- the commit rule
-
-
-@mutation("not ordered", 3)
-def a_quorum_is_one_too_few(patch):
-    made = Committer.__init__
-
-    def init(self, *arguments):
-        made(self, *arguments)
-        self._q = max(1, self._q - 1)
-
-    patch.setattr(Committer, "__init__", init)
-
-
-@mutation("logs differ", 25)
-def an_undecided_anchor_is_passed_over(patch):
-    right = Committer.verdicts
-
-    def verdicts(self):
-        found = right(self)
-        for slot in found:
-            if slot[0] < self._dag.highest - 4:
-                self._verdicts.setdefault(slot, SKIP)
-        return found
-
-    patch.setattr(Committer, "verdicts", verdicts)
 
 
 # ------------------------------------------------------------------------------------------------------ the linearizer
@@ -97,6 +71,11 @@ def a_history_is_ordered_as_it_came(patch):
     patch.setattr(Linearizer, "linearise", linearise)
 
 
+@mutation("logs of epoch", 5)
+def the_blocks_of_a_history_are_ordered_as_they_came(patch):
+    a_history_is_ordered_as_it_came(patch)
+
+
 @mutation("number", 0)
 def copies_are_counted_again(patch):
     carried = Outbox.carried
@@ -109,6 +88,39 @@ def copies_are_counted_again(patch):
 
     patch.setattr(Outbox, "carried", repeat)
     patch.setattr(linearizer._Numbers, "has", lambda self, number: False)
+
+
+@mutation("said once stands", 0)
+def keys_that_were_used_before_a_crash_mean_nothing(patch):
+    right = Outbox.restore
+
+    def restore(self, key, record):
+        right(self, key, record)
+        del self._keys[key], self._lasting[key]
+
+    patch.setattr(Outbox, "restore", restore)
+
+
+@mutation("tells position", 0)
+def what_was_told_before_a_crash_is_not_told_again(patch):
+    right = GroupCore._deliver
+
+    def deliver(self, ordered, now):
+        right(self, ordered, now)
+        if self._restoring:
+            self._up = [event for event in self._up if not isinstance(event, Delivered)]
+
+    patch.setattr(GroupCore, "_deliver", deliver)
+
+
+@mutation("after -1 of epoch", 13)
+def what_an_epoch_told_before_a_crash_is_not_told_again(patch):
+    what_was_told_before_a_crash_is_not_told_again(patch)
+
+
+@mutation("the proof that comes with", 0)
+def all_entries_of_a_block_come_with_the_proof_of_the_first(patch):
+    patch.setattr(linearizer, "inclusions", lambda block: [inclusions(block)[0]] * len(block.leaves))
 
 
 # ---------------------------------------------------------------------------------------------------------- acceptance
@@ -318,17 +330,51 @@ def what_is_out_still_keeps_the_group_awake(patch):
     patch.setattr(Proposer, "ordered", lambda self, block: None)
 
 
+@mutation("different lengths", 0, last_word_of_a_liar)
+def the_first_member_keeps_to_itself_what_the_last_one_says(patch):
+    right = GroupCore._deliver
+
+    def deliver(self, ordered, now):
+        if self._me or ordered.block.author != self._roster.n - 1:
+            right(self, ordered, now)
+
+    patch.setattr(GroupCore, "_deliver", deliver)
+
+
+def chatter(patch, silence):
+    """Whoever has accepted nothing for so long says something."""
+    right = GroupCore.tick
+
+    def tick(self, now):
+        quiet_since = self._sync._progress_at
+        if quiet_since is not None and now > quiet_since + silence:
+            self.submit(Broadcast(b"%d" % now, 0, b"anybody there at %d" % now), now)
+        return right(self, now)
+
+    patch.setattr(GroupCore, "tick", tick)
+
+
+@mutation("after a silence", 6)
+def a_member_that_heard_nothing_for_long_asks_whether_anybody_is_there(patch):
+    chatter(patch, 3 * SECOND)
+
+
+@mutation("does not fall quiet", 6)
+def a_member_that_heard_nothing_for_a_moment_asks_whether_anybody_is_there(patch):
+    chatter(patch, SECOND)
+
+
 def main() -> int:
-    """Play seeds with one rule broken, and print those that show it, each with how many events it took."""
+    """Play seeds with one rule broken, and print those that show it."""
     name, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     step = int(sys.argv[4]) if len(sys.argv) > 4 else 1
-    broken = next(each for each in (*MUTATIONS, *VIEW_MUTATIONS) if each.name == name)
+    broken = next(each for each in (*COMMIT_MUTATIONS, *MUTATIONS, *VIEW_MUTATIONS) if each.name == name)
     with pytest.MonkeyPatch.context() as patch:
         broken.apply(patch)
         for seed in range(first, last, step):
-            outcome = run_seed(seed)
-            if outcome.violation is not None and broken.breaks in outcome.violation:
-                print(outcome, flush=True)
+            violation = broken.play(seed)
+            if violation is not None and broken.breaks in violation:
+                print(f"seed {seed}: {violation}", flush=True)
     return 0
 
 

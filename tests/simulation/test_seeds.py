@@ -3,9 +3,6 @@
 A failing seed is replayed with ``python -m mechdesign.testing.campaign --seeds SEED``.
 """
 
-import os
-import subprocess
-import sys
 from collections import Counter
 
 import pytest
@@ -18,12 +15,22 @@ from mechdesign.testing.schedule import draw
 
 SEEDS = 1008
 CHUNK = 12
+FAILED_ONCE = {
+    1941: "a member that was away for a whole epoch misses what was said in it",
+    5845: "a proof against somebody who is no member any more was handed up",
+    5852: "a slow member beside a small collection depth is heard once the others are silent",
+}
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
 def test_every_promise_holds_in_runs_of_seeds_from(first):
     failed = [str(outcome) for seed in range(first, first + CHUNK) if (outcome := run_seed(seed)).violation is not None]
     assert not failed, "\n".join(failed)
+
+
+@pytest.mark.parametrize("seed", FAILED_ONCE, ids=FAILED_ONCE.get)
+def test_what_failed_once_holds(seed):
+    assert run_seed(seed).violation is None
 
 
 def test_the_seeds_cover_what_they_are_meant_to():
@@ -36,8 +43,12 @@ def test_the_seeds_cover_what_they_are_meant_to():
     for scenario in scenarios:
         assert len(scenario.liars) <= scenario.faults.liars(scenario.n)
     lies = Counter(kind for scenario in steady for _, kind in scenario.liars)
-    assert set(lies) == set(LIAR_KINDS)
-    assert min(lies.values()) >= 20
+    assert set(lies) == {*LIAR_KINDS, "promise"}
+    assert min(lies[kind] for kind in LIAR_KINDS) >= 20
+    loaded = [scenario for scenario in steady if scenario.load]
+    assert len(loaded) >= SEEDS / 30
+    assert sum("promise" in dict(scenario.liars).values() for scenario in loaded) >= 8
+    assert sum(not scenario.brisk for scenario in loaded) >= 15
     assert sum(len(scenario.liars) > 1 for scenario in scenarios) >= 50
     assert sum(scenario.live for scenario in scenarios) >= SEEDS / 2
     assert sum(scenario.brisk for scenario in steady) >= len(steady) / 10
@@ -71,38 +82,3 @@ def test_the_seeds_in_which_members_change_cover_what_they_are_meant_to():
     assert sum(bool(changes.absent) for changes in every) >= 5
     assert sum(len(changes.steps) > 1 for changes in every) >= 60
     assert sum(any(step.joins and step.goes for step in changes.steps) for changes in every) >= 20
-
-
-HISTORIES = """
-from mechdesign.testing.runs import run_seed
-print(*(run_seed(seed).digest for seed in {seeds}))
-"""
-BY_HASH = """
-from mechdesign.group.proposer import Proposer
-right = Proposer.parents
-def parents(self, round_):
-    own, *others = right(self, round_)
-    return [own, *sorted(others, key=lambda parent: hash(parent.digest))]
-Proposer.parents = parents
-"""
-REPLAYED = (3, 13, 16, 22, 40)
-
-
-def histories(code):
-    """What two processes with different hash seeds print."""
-    printed = []
-    for hash_seed in ("1", "2"):
-        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        command = [sys.executable, "-c", code + HISTORIES.format(seeds=REPLAYED)]
-        printed.append(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
-    return printed
-
-
-def test_one_seed_gives_one_history_whatever_the_hash_seed_of_the_process():
-    here = " ".join(run_seed(seed).digest for seed in REPLAYED) + "\n"
-    assert histories("") == [here, here]
-
-
-def test_an_order_that_follows_hashes_would_be_noticed():
-    one, other = histories(BY_HASH)
-    assert one != other

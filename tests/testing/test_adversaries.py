@@ -36,7 +36,7 @@ def talk(cluster, words=6):
     cluster.assert_agreed()
 
 
-@pytest.mark.parametrize("kind", LIAR_KINDS)
+@pytest.mark.parametrize("kind", [*LIAR_KINDS, "promise"])
 def test_honest_members_agree_beside(kind):
     for seed in range(3):
         cluster, _, _ = group_with(kind, seed)
@@ -217,3 +217,14 @@ def test_conspirators_rest_on_the_twins_of_each_other():
     twins = cluster.plan.twins.values()
     resting = [twin for twin in twins if any(link.digest in cluster.plan.wires for link in twin.header.parents[1:])]
     assert len(resting) > 3
+
+
+def test_a_promiser_tells_one_member_with_every_block_that_it_is_far_ahead_and_lies_to_nobody_else():
+    cluster, sent, _ = group_with("promise", 1)
+    talk(cluster)
+    far: dict[bytes, set[bool]] = {}
+    for peer, data in sent:
+        content = decode_packet(cluster.roster, data)
+        if isinstance(content, Tips):
+            far.setdefault(peer, set()).add(min(content.rounds) == 2**40)
+    assert sorted(map(sorted, far.values())) == [[False], [False], [True]]

@@ -6,6 +6,7 @@ from mechdesign.group.roster import FaultModel
 from mechdesign.testing.bounds import holdings, rounds_max
 from mechdesign.testing.cluster import Cluster, settings
 from mechdesign.testing.simulator import Violation
+from tests.simulation.leaks import LEAKS, conversation
 
 
 def busy_group(**options):
@@ -41,6 +42,30 @@ def test_a_member_that_holds_more_is_found():
     core._sync._shown.update((bytes([number]) * 32, 0) for number in range(200))
     with pytest.raises(Violation, match="shown blocks"):
         cluster.bounds.look(0)
+
+
+def test_three_members_beside_a_hoarder_stay_within_all_bounds_and_come_near_to_those_that_are_numbers():
+    net = conversation()
+    assert [len(host.log) for host in net.hosts[:3]] == [160] * 3
+    assert net.hosts[0].core.status().highest > 2 * rounds_max(net.roster)
+    held = holdings(net.hosts[0].core, net.roster, net.config)
+    assert held["shown blocks"][0] == held["shown blocks"][1]
+    assert held["early signatures"][0] == held["early signatures"][1]
+
+
+@pytest.mark.parametrize("leak", LEAKS, ids=lambda leak: leak.name)
+def test_more_than_the_bound_is_found_where(leak, monkeypatch):
+    leak.apply(monkeypatch)
+    with pytest.raises(Violation, match=rf"holds \d+ {leak.kept} where"):
+        conversation()
+
+
+def test_there_is_a_leak_for_each_bound():
+    cluster = Cluster(4)
+    cluster.start_all()
+    (core,) = cluster._cores(0)
+    held = holdings(core, cluster.roster, cluster.config)
+    assert [leak.kept for leak in LEAKS] == list(held)
 
 
 def test_a_group_that_certifies_nothing_is_found(monkeypatch):

@@ -18,10 +18,11 @@ def run(monkeypatch, capsys, *arguments):
     return ended.value.code, capsys.readouterr().out
 
 
-def test_seeds_are_a_range_or_a_single_number():
-    assert campaign.parse_seeds("3..7") == range(3, 7)
-    assert campaign.parse_seeds("7") == range(7, 8)
-    for wrong in ("", "x", "7..3", "1..", "..4", "1..x"):
+def test_seeds_are_ranges_and_single_numbers():
+    assert campaign.parse_seeds("3..7") == [3, 4, 5, 6]
+    assert campaign.parse_seeds("7") == [7]
+    assert campaign.parse_seeds("9,3..5,1") == [9, 3, 4, 1]
+    for wrong in ("", "x", "7..3", "1..", "..4", "1..x", "1,", "1,,2", "3,x..4"):
         with pytest.raises(typer.BadParameter):
             campaign.parse_seeds(wrong)
 
@@ -31,6 +32,13 @@ def test_a_clean_campaign_says_how_many_seeds_a_minute_and_exits_with_0(monkeypa
     assert code == 0
     assert printed.startswith("4 seeds, 0 failed, ")
     assert "a minute" in printed
+
+
+def test_the_digests_of_all_histories_are_written_in_the_order_of_their_seeds(monkeypatch, capsys, tmp_path):
+    file = tmp_path / "digests.txt"
+    code, _ = run(monkeypatch, capsys, "--seeds", "3,0..2", "--jobs", "2", "--digests", str(file))
+    assert code == 0
+    assert file.read_text() == "".join(f"{seed} {run_seed(seed).digest}\n" for seed in (0, 1, 3))
 
 
 def test_the_jobs_share_the_seeds(monkeypatch, capsys):

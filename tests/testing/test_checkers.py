@@ -123,7 +123,7 @@ def test_one_synced_block_a_round_passes():
     simulator.submit(0, [own(b"0 0 a"), Send(MEMBERS[1], b"0 0 a"), own(b"1 0 b"), Send(MEMBERS[1], b"1 0 b")])
     simulator.submit(1, [own(b"0 0 a", sync=False), Send(MEMBERS[2], b"0 0 a"), Send(MEMBERS[2], b"hello")])
     assert blocks.made == 2
-    assert blocks.highest == 1
+    assert blocks.rounds == 2
 
 
 @pytest.mark.parametrize(
@@ -165,19 +165,52 @@ def test_only_liars_are_convicted_and_only_by_proofs_that_hold():
         simulator.submit(1, [EvidenceFound(MEMBERS[2], b"rumour")])
 
 
-def test_rounds_are_counted_from_when_something_is_said_or_from_the_beginning_of_the_count():
+def test_rounds_are_counted_until_something_is_ordered_everywhere_from_when_it_is_said_or_the_count_begins():
     simulator = obedient_group()
-    promptness = Promptness(simulator, Blocks(simulator, [0, 1], read, read))
+    promptness = Promptness(simulator, Blocks(simulator, [0, 1], read, read), [0, 1])
     promptness.said(0, b"0")
     promptness.said(0, b"1")
     simulator.submit(1, [own(b"0 1 a"), own(b"1 1 b"), own(b"2 1 c")])
     simulator.submit(1, [entry(0)])
-    assert promptness.slowest == 0
+    assert promptness.longest == 0
     promptness.begin()
+    assert promptness.waiting == [(MEMBERS[0], b"0"), (MEMBERS[0], b"1")]
     simulator.submit(1, [own(b"3 1 d")])
     simulator.submit(1, [entry(1)])
-    assert promptness.slowest == 1
-    promptness.said(0, b"2")
-    simulator.submit(1, [own(b"4 1 e"), own(b"5 1 f"), entry(2)])
-    simulator.submit(0, [entry(0), entry(1), entry(2)])
-    assert promptness.slowest == 2
+    assert promptness.longest == 1
+    simulator.submit(0, [own(b"4 0 e"), entry(0)])
+    assert promptness.waiting == [(MEMBERS[0], b"1")]
+    assert promptness.longest == 2
+    simulator.submit(0, [own(b"5 0 f"), entry(1)])
+    assert promptness.longest == 3
+    assert promptness.waiting == []
+
+
+def test_what_is_never_ordered_counts_for_as_long_as_it_waits():
+    simulator = obedient_group()
+    promptness = Promptness(simulator, Blocks(simulator, [0, 1], read, read), [0, 1])
+    promptness.begin()
+    promptness.said(0, b"0")
+    for round_ in range(7):
+        simulator.submit(1, [own(b"%d 1 a" % round_)])
+    assert promptness.longest == 7
+
+
+def test_who_is_down_is_not_waited_for_and_neither_is_what_it_said_or_what_a_liar_says():
+    simulator = obedient_group()
+    promptness = Promptness(simulator, Blocks(simulator, [0, 1], read, read), [0, 1])
+    promptness.said(0, b"0")
+    promptness.said(1, b"1")
+    promptness.said(2, b"2")
+    simulator.crash(1)
+    promptness.begin()
+    assert promptness.waiting == [(MEMBERS[0], b"0")]
+    simulator.submit(0, [own(b"0 0 a"), entry(0)])
+    assert promptness.waiting == []
+    assert promptness.longest == 1
+    simulator.start(1)
+    promptness.said(1, b"3")
+    simulator.submit(0, [entry(1, sender=1, data=b"3")])
+    assert promptness.waiting == [(MEMBERS[1], b"3")]
+    simulator.crash(1)
+    assert promptness.waiting == []

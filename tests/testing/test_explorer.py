@@ -128,6 +128,11 @@ class SkipsEarly(Committer):
 class CommitsEarly(Committer):
     """One author less than a quorum of certificates is enough."""
 
+    def _reaches_quorum(self, before: int, mask: int) -> bool:
+        # It has to look whenever there is one more, as the right rule does at a quorum.
+        self._stale = True
+        return super()._reaches_quorum(before, mask)
+
     def direct(self, slot: Slot) -> Verdict:
         for twin in self._dag.slot(*slot):
             if self._certs.get(twin.digest, 0).bit_count() >= self._q - 1:

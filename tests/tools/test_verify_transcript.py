@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from mechdesign.cli.verify import verify_transcript_file
+from mechdesign.decision.transcript import audit
 from mechdesign.kernel.errors import VerificationError
 from mechdesign.mechanisms.auction.second_price import SecondPrice
 from mechdesign.mechanisms.ties import TieRule
 from mechdesign.settlement import settle_sync
+from tests.decision.test_epoch import nobody_can_follow
 
 SCRIPT = Path(__file__).parents[2] / "tools" / "verify_transcript.py"
 VALUES = {"alice": 18, "bob": 24, "carol": "21.50", "dave": 7}
@@ -117,6 +119,15 @@ def test_with_the_fingerprint_it_says_authentic_and_with_another_one_it_refuses(
         assert run(path, known) == (0, verify_transcript_file(made.transcript, made.roster).line + "\n")
     for strange in (other.roster.digest.hex(), made.roster.digest.hex()[:4], made.roster.digest.hex() + "00"):
         assert run(path, strange)[0] == 1
+
+
+@pytest.mark.parametrize("sanctions", [(), ("forfeit", "abort")])
+def test_both_see_a_session_end_that_no_quorum_can_follow(sanctions):
+    cluster = nobody_can_follow(sanctions=sanctions)
+    cluster.settle()
+    data = cluster.aborted(3).transcript
+    assert "no outcome can be certified" in loaded()["verify"](data)
+    assert audit(data, cluster.scheme, cluster.recompute, cluster.roster).flows == cluster.aborted(3).flows
 
 
 def test_what_is_no_transcript_is_refused_in_one_line(tmp_path):

@@ -187,8 +187,8 @@ async def test_a_connection_that_is_not_answered_is_replaced(open_transport: Any
         address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
         config = LOCAL.transport.model_copy(update={"heartbeat_s": 0.05})
         alice, alice_saw = await open_transport(ALICE, at(BOB, address), config=config)
-        first = alice._dealers[BOB.public]
-        await alice_saw.until(lambda: alice._dealers[BOB.public] is not first)
+        first = alice._dealers.get(BOB.public)
+        await alice_saw.until(lambda: alice._dealers.get(BOB.public) is not first)
     bob, _ = await open_transport(BOB, at(ALICE), listen=address)
     await alice_saw.until(lambda: alice.peers_up and bob.peers_up)
 

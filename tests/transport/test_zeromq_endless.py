@@ -2,6 +2,7 @@
 
 import asyncio
 import queue
+import socket
 import sys
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ from mechdesign.testing.links import Recorder, seeded_identity
 from mechdesign.transport.descriptors import came_in
 from mechdesign.transport.face import PeerAddress, Strangers
 from mechdesign.transport.frames import OPEN
-from tests.transport.curve_client import CurveClient
+from tests.transport.curve_client import CurveClient, CurveServer
 
 ALICE, BOB, MALLORY = (seeded_identity(name) for name in ("alice", "bob", "mallory"))
 PART = bytes(60_000)
@@ -36,7 +37,7 @@ async def bob_and_alice(open_transport: Any, **options: Any) -> tuple[Any, Recor
     return bob, bob_saw, alice, alice_saw
 
 
-def endless(client: CurveClient, first: bytes) -> int:
+def endless(client: CurveClient | CurveServer, first: bytes) -> int:
     """Send a message without an end, after a whole one if ``first`` is one; gives how much of it went."""
     sent = 0
     if first:
@@ -112,6 +113,72 @@ async def test_a_long_message_of_many_parts_that_ends_in_time_is_read_past(open_
         read.put(None)
     await sending
     assert bob.counters["connections_cut"] == 0
+
+
+class Mallory:
+    """Listens where she is dialled, and answers with a message that has no end, as often as she is dialled."""
+
+    def __init__(self, first: bytes) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._first = first
+        self._closed = False
+        self.address = f"tcp://127.0.0.1:{self._listening.getsockname()[1]}"
+        self.sent: list[int] = []
+
+    def serve(self) -> None:
+        """Until :meth:`close`."""
+        while not self._closed:
+            try:
+                connection, _ = self._listening.accept()
+                with CurveServer(connection, MALLORY) as server:
+                    self.sent.append(endless(server, self._first))
+            except (OSError, AssertionError):
+                continue
+
+    def close(self) -> None:
+        """Serve no more."""
+        self._closed = True
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+
+
+@pytest.mark.parametrize("first", [b"", b"\x09"], ids=["from the start", "after a whole message"])
+async def test_a_peer_that_we_dial_and_whose_message_never_ends_is_given_up_and_dialled_anew(
+    open_transport: Any, first: bytes
+) -> None:
+    mallory = Mallory(first)
+    serving = asyncio.ensure_future(asyncio.to_thread(mallory.serve))
+    try:
+        bob, bob_saw = await open_transport(BOB, entry(ALICE), listen="tcp://127.0.0.1:*", config=SMALL)
+        peers = {**entry(BOB, address=bob.address), **entry(MALLORY, address=mallory.address)}
+        alice, alice_saw = await open_transport(ALICE, peers, config=SMALL)
+        await alice_saw.until(lambda: alice.counters["connections_cut"] >= 3)
+        assert len(mallory.sent) >= 2
+        assert max(mallory.sent) < FAR_TOO_MUCH
+        # Who shares the loop with her is heard all the while.
+        await alice_saw.until(lambda: alice.peers_up == (BOB.public,))
+        assert alice.send(BOB.public, b"still there?")
+        await bob_saw.until(lambda: bob_saw.packets(ALICE.public) == [b"still there?"])
+    finally:
+        mallory.close()
+        await alice.close()
+        await serving
+
+
+async def test_a_peer_that_we_dial_may_send_as_many_whole_messages_as_it_likes(open_transport: Any) -> None:
+    bob, _, alice, alice_saw = await bob_and_alice(open_transport)
+
+    def heard(count: int) -> bool:
+        return len(alice_saw.packets(BOB.public)) == count
+
+    for count in range(1, 200):
+        while not bob.send(ALICE.public, PART):  # no credit
+            await asyncio.sleep(0.001)
+        if count % 50 == 0:
+            await alice_saw.until(partial(heard, count))
+    await alice_saw.until(partial(heard, 199))
+    assert alice.counters["connections_cut"] == 0
+    assert alice.peers_up == (BOB.public,)
 
 
 def test_what_came_over_something_that_is_no_connection_is_not_known() -> None:

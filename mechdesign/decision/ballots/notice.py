@@ -28,12 +28,12 @@ def notice_of(setting: Setting) -> bytes:
     return encode((_MAGIC, _FORMAT, setting.roster.encoded, pack_signed(founding.submission, founding.inclusion)))
 
 
-def announce(setting: Setting, me: MemberId | None) -> Proposed:
-    """The event that announces a session to the member ``me``."""
+def announce(setting: Setting, me: MemberId | None, *, carried: bool = True) -> Proposed:
+    """The event that announces a session to the member ``me``; see :attr:`Proposed.carried`."""
     proposal, roster = setting.proposal, setting.roster
     members = tuple((member, roster.name(member)) for member in proposal.asked)
     notice = notice_of(setting) if proposal.rolled else b""
-    return Proposed(setting.session, setting.founding.sender, proposal, members, me in proposal.asked, notice)
+    return Proposed(setting.session, setting.founding.sender, proposal, members, me in proposal.asked, notice, carried)
 
 
 def open_notice(data: bytes, scheme: SignatureScheme, roster: Roster | None = None) -> Setting:

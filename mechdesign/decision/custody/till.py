@@ -1,7 +1,7 @@
 """A custodian's own side of a session: what it is waited for, and what it says when money has come or gone."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from mechdesign.decision.books import Books, Due
@@ -60,7 +60,7 @@ class Till:
         deposits = [
             self._deposit(each, player, lacks)
             for each in sessions
-            if each.phase is Phase.ENROLLING and each.proposal.custodian == name
+            if each.phase is Phase.ENROLLING and each.proposal.custodian == name and books.reserved(each.id)
             for player, lacks in each.enrolment.lacking
         ]
         return (*deposits, *(due for due in books.dues if due.purse.custodian == name))
@@ -70,23 +70,27 @@ class Till:
         name = self.roster.name(player)
         return DepositDue(session.id, player, name, terms.deposit, lacks, terms.currency, terms.decimals)
 
-    def say(self, request: Receipt | Payout, session: Session | None) -> list[Broadcast]:
+    def say(self, request: Receipt | Payout, session: Session | None, books: Books) -> list[Broadcast]:
         """Report a payment; what comes too late for its session is not said.
 
         Raises:
-            LocalProtocolError: this member is not the custodian, or nobody could be paid so.
+            LocalProtocolError: this member is not the custodian, or nobody could be paid so, or the session takes no
+                deposits.
         """
         if isinstance(request, Payout):
             paid = PayoutEntry(request.session, request.party)
-            return [say(Kind.PAYOUT, paid, request.session, request.party)]
+            return [replace(say(Kind.PAYOUT, paid, request.session, request.party), lasting=True)]
         if session is None or session.phase is not Phase.ENROLLING:
             return []
         proposal = session.proposal
         if proposal.custodian != self.roster.name(self.me) or request.player not in proposal.asked:
             raise LocalProtocolError("only the session's custodian signs for deposits, of those who are asked")
+        if not books.reserved(session.id):
+            why = "the books have no room for its deposits" if proposal.takes_deposits else "it asks for none"
+            raise LocalProtocolError(f"nobody can pay a deposit into session {session.id.hex()[:16]}: {why}")
         whole = request.amount > 0 and (request.amount * 10**proposal.decimals).denominator == 1
         if not whole or not is_reference(request.reference):
             raise LocalProtocolError(f"no deposit is paid as {request.amount} under {request.reference!r}")
-        # The reference alone names the act: one payment is never signed for twice, in whichever session.
+        # The reference alone names the act: one payment is never signed for twice, in whichever session, ever.
         received = ReceiptEntry(request.session, request.player, request.amount, request.reference)
-        return [say(Kind.RECEIPT, received, request.reference)]
+        return [replace(say(Kind.RECEIPT, received, request.reference), lasting=True)]

@@ -2,7 +2,8 @@
 
 A root is a digest of all numbers and names. Equal roots cost 32 bytes and no more. Where they differ the receiver of a
 root lists what it has; the other sends what is missing there, and lists in return if it lacks something itself. Each
-neighbour gets one answer in half the shortest interval, since answers are long and questions cheap to send.
+neighbour gets one answer in half the shortest interval, since answers are long and questions cheap to send. What it is
+sent altogether stays within a part of what it takes from us, so that a flood does not make us flood it in turn.
 """
 
 from mechdesign.group.lobby.book import Book
@@ -10,6 +11,8 @@ from mechdesign.group.lobby.config import LobbyConfig
 from mechdesign.group.lobby.formations import Formations
 from mechdesign.group.lobby.packets import Lists, LobbyPacket, Records, Root, batches, encode_lobby_packet
 from mechdesign.group.lobby.presence import Presence
+from mechdesign.group.lobby.relay import cost, meter
+from mechdesign.group.meter import Meter
 from mechdesign.kernel.config import microseconds
 from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.machine import SECOND, Instant
@@ -46,6 +49,8 @@ class Gossip:
         self._due: Instant | None = None
         self._listed: dict[MemberId, Instant] = {}
         self._pushed: dict[MemberId, Instant] = {}
+        self._budgets: dict[MemberId, Meter] = {}
+        self._config = config
 
     @property
     def deadline(self) -> Instant | None:
@@ -63,6 +68,7 @@ class Gossip:
         self._linked.pop(peer, None)
         self._listed.pop(peer, None)
         self._pushed.pop(peer, None)
+        self._budgets.pop(peer, None)
         if not self._linked:
             self._due = None
 
@@ -103,18 +109,18 @@ class Gossip:
 
     def root(self, peer: MemberId, root: bytes, now: Instant) -> list[Send]:
         """A neighbour's root: list what we have if it differs."""
-        if not self._may(self._listed, peer, now) or root == self._root():
+        if not self._may(self._listed, peer, now) or not self._budget(peer).allows(0, now) or root == self._root():
             return []
         return [self._list(peer, now, reply=True)]
 
     def _list(self, peer: MemberId, now: Instant, *, reply: bool) -> Send:
         # The numbers of the dead are listed too, so that nobody sends us what we would refuse.
         numbers = tuple(sorted(self._numbers(now).items()))
-        return Send(peer, encode_lobby_packet(Lists(numbers, self._names(), reply)))
+        return self._sent(peer, Lists(numbers, self._names(), reply), 0, now)
 
     def lists(self, peer: MemberId, lists: Lists, now: Instant) -> list[Send]:
         """A neighbour's lists: send what is missing there."""
-        if not self._may(self._pushed, peer, now):
+        if not self._may(self._pushed, peer, now) or not self._budget(peer).allows(0, now):
             return []
         theirs = dict(lists.numbers)
         newer = [
@@ -134,15 +140,24 @@ class Gossip:
             records.append((mirror.wire, 0, 0))
         names = frozenset(lists.names)
         items = [item.wire for name, item in self._formations.items.items() if name not in names]
-        packets: list[LobbyPacket] = [
-            Records(tuple(records[at : at + _BATCH])) for at in range(0, len(records), _BATCH)
-        ]
-        sends = [Send(peer, encode_lobby_packet(packet)) for packet in [*packets, *batches(items[:_PUSHED_MAX])]]
+        parts = [Records(tuple(records[at : at + _BATCH])) for at in range(0, len(records), _BATCH)]
+        sends = [self._sent(peer, part, len(part.records), now) for part in parts]
+        sends += [self._sent(peer, part, len(part.items), now) for part in batches(items[:_PUSHED_MAX])]
         ours = self._numbers(now)
         lacking = any(number > ours.get(member, -1) for member, number in lists.numbers)
         if lists.reply and (lacking or not names <= frozenset(self._names())):
             sends.append(self._list(peer, now, reply=False))
         return sends
+
+    def _budget(self, peer: MemberId) -> Meter:
+        if peer not in self._budgets:
+            self._budgets[peer] = meter(self._config)
+        return self._budgets[peer]
+
+    def _sent(self, peer: MemberId, packet: LobbyPacket, signed: int, now: Instant) -> Send:
+        data = encode_lobby_packet(packet)
+        self._budget(peer).charge(0, cost(len(data), signed), now)
+        return Send(peer, data)
 
     def _may(self, last: dict[MemberId, Instant], peer: MemberId, now: Instant) -> bool:
         before = last.get(peer)

@@ -39,19 +39,20 @@ from mechdesign.group.lobby.packets import (
     encode_lobby_packet,
 )
 from mechdesign.group.lobby.presence import SEQUENCE_KEY, Herald, Presence, holds, introduced, parse_presence
+from mechdesign.group.lobby.relay import Relay, cost
 from mechdesign.group.lobby.wave import WaveEffect, WaveHeard, Waves
 from mechdesign.group.messages import Compact
 from mechdesign.group.meter import Meter
 from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.errors import LocalProtocolError
-from mechdesign.kernel.machine import Entropy, Instant
+from mechdesign.kernel.machine import SECOND, Entropy, Instant
 from mechdesign.transport.messages import LinkDown, LinkEvent, LinkUp, Packet, Send
 
 __all__ = ["Lobby"]
 
 _METERS_MAX = 4096
-_COST_BYTES = 512
-# So many bytes cost as much to read as one signature costs to check.
+_CROWD = 16
+_COUNTING = SECOND // 4
 
 
 def _whole(record: Presence) -> Records:
@@ -84,6 +85,8 @@ class Lobby:
         self._gossip = Gossip(config, self._book, self._formations)
         self._linked: dict[MemberId, None] = {}
         self._meters: dict[MemberId, Meter] = {}
+        self._busy, self._counted = 0, -_COUNTING
+        self._relay = Relay(config)
         self._dropped: dict[str, int] = {}
         self._restored = False
 
@@ -220,16 +223,18 @@ class Lobby:
         meter = self._meter(peer)
         if not meter.allows(0, now):
             return self._drop("throttled")
-        meter.charge(0, 1 + len(data) // _COST_BYTES, now)
+        # Keys cost nothing: what links may cost us grows with their number up to a point, and is shared from there on.
+        crowd = self._crowd(meter, now)
+        meter.charge(0, crowd * cost(len(data), 0), now)
         packet = decode_lobby_packet(data)
         match packet:
             case None:
                 return self._drop("malformed")
             case Records(records):
-                meter.charge(0, len(records), now)
+                meter.charge(0, crowd * len(records), now)
                 return [effect for each in records for effect in self._record(*each, peer, now)]
             case Items(items):
-                meter.charge(0, len(items), now)
+                meter.charge(0, crowd * len(items), now)
                 return [
                     effect for item in items for effect in self._out(self._formations.take(item, peer, now), peer, now)
                 ]
@@ -240,8 +245,20 @@ class Lobby:
             case Probe():
                 return self._wave(self._waves.probed(peer, packet, now), now)
             case Answer():
-                meter.charge(0, len(packet.reached), now)
+                meter.charge(0, crowd * len(packet.reached), now)
                 return self._wave(self._waves.answered(peer, packet, now), now)
+
+    def _crowd(self, meter: Meter, now: Instant) -> int:
+        """How many times what a neighbour sends is charged: as many as there are :data:`_CROWD` that say anything.
+
+        Links on which nothing is said cost nothing, and make nobody's share smaller.
+        """
+        if now >= self._counted + _COUNTING:
+            self._counted = now
+            self._busy = sum(not self._meters[peer].full(0, now) for peer in self._linked if peer in self._meters)
+        # Whoever begins to speak counts at once, whoever stops at the next count.
+        self._busy += meter.full(0, now)
+        return max(1, self._busy // _CROWD)
 
     def _meter(self, peer: MemberId) -> Meter:
         """A neighbour's allowance, which a new link does not refill."""
@@ -264,7 +281,7 @@ class Lobby:
         before, goes = sighting.before, record.lifetime_s == 0
         if not goes:
             left_ms, rank = self._book.left(record.member, now) // 1000, self._book.rank(record.member)
-        effects = self._spread(Records(((data, left_ms, rank),)), source)
+        effects = self._relayed(Records(((data, left_ms, rank),)), source, now)
         told: list[LobbyEffect] = [] if sighting.ousted is None else [PeerGone(sighting.ousted)]
         if goes:
             told += [] if before is None else [PeerGone(before)]
@@ -292,7 +309,7 @@ class Lobby:
         for effect in effects:
             if isinstance(effect, Flood):
                 self._gossip.news(now)
-                out += self._spread(Items((effect.item.wire,)), None if effect.ours else source)
+                out += self._relayed(Items((effect.item.wire,)), None if effect.ours else source, now)
             else:
                 out.append(effect)
         return out
@@ -309,6 +326,15 @@ class Lobby:
     def _spread(self, packet: Records | Items, source: MemberId | None) -> list[LobbyEffect]:
         data = encode_lobby_packet(packet)
         return [Send(peer, data) for peer in self._linked if peer != source]
+
+    def _relayed(self, packet: Records | Items, source: MemberId | None, now: Instant) -> list[LobbyEffect]:
+        """Send on what a neighbour brought, or leave it for the next comparison where it brings too much."""
+        signed = packet.records if isinstance(packet, Records) else packet.items
+        length = sum(len(each) if isinstance(each, bytes) else len(each[0]) for each in signed)
+        if source is None or self._relay.admits(source, cost(length, len(signed)), self._linked, now):
+            return self._spread(packet, source)
+        self._gossip.news(now)
+        return self._drop("deferred")
 
     def _dial(self, now: Instant) -> list[LobbyEffect]:
         return list(self._dialler.choose(self._book, self._linked, now))

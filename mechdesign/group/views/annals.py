@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from mechdesign.group.channel import channel_of
 from mechdesign.group.messages import Append, EvidenceFound
 from mechdesign.group.roster import Roster
+from mechdesign.group.views.packets import Signatures
+from mechdesign.group.views.statement import Statement
 from mechdesign.group.views.succession import EpochCertificate, double_signers
 from mechdesign.kernel.crypto import SignatureScheme
 from mechdesign.kernel.errors import JournalError, VerificationError, WireError
@@ -27,11 +29,17 @@ class Annals:
 
     def __init__(self) -> None:
         self._ends: list[tuple[Roster, EpochCertificate, bytes]] = []
+        # (epoch, member's place) of those who are known to have signed two ends.
+        self._doubled: dict[tuple[int, int], None] = {}
 
     @property
     def rosters(self) -> tuple[Roster, ...]:
         """Of the epochs that are kept."""
         return tuple(roster for roster, _, _ in self._ends)
+
+    def statement(self, roster: Roster) -> Statement | None:
+        """The certified end of the epoch of a roster, or None where that is not kept."""
+        return next((known.statement(each) for each, known, _ in self._ends if each == roster), None)
 
     def after(self, channel: bytes) -> list[bytes] | None:
         """The certificates from the epoch of a channel on, or None where that is not kept."""
@@ -44,6 +52,8 @@ class Annals:
         """Take in how epochs ended; gives the records to be written and those to be deleted."""
         self._ends += [(roster, certificate, certificate.encoded) for roster, certificate in ended]
         old, self._ends = self._ends[:-EPOCHS_KEPT], self._ends[-EPOCHS_KEPT:]
+        kept = {roster.epoch for roster, _, _ in self._ends}
+        self._doubled = {each: None for each in self._doubled if each[0] in kept}
         new = self._ends[-len(ended) :] if ended else []
         written = [Append(_TABLE, _key(roster), encode((roster.encoded, wire))) for roster, _, wire in new]
         return written, [(_TABLE, _key(roster)) for roster, _, _ in old]
@@ -67,6 +77,27 @@ class Annals:
         except WireError as error:
             raise JournalError(f"the journal's record of an epoch is damaged: {error}") from error
         raise JournalError("the journal's record of an epoch is damaged")
+
+    def doubled(self, channel: bytes, said: Signatures, scheme: SignatureScheme) -> tuple[list[EvidenceFound], bool]:
+        """Proofs against those who signed another end of an epoch, and the one that we know beside it.
+
+        Each is found once. Also gives whether all signatures that were looked at hold.
+        """
+        proofs: list[EvidenceFound] = []
+        for roster, known, _ in self._ends:
+            statement = Statement(roster.digest, said.checkpoint, said.state, said.successor)
+            if channel_of(roster) != channel or statement == known.statement(roster):
+                continue
+            held = dict(known.signatures)
+            for place, signature in said.signatures:
+                if place not in held or (roster.epoch, place) in self._doubled:
+                    continue
+                if not statement.signed(roster.ids[place], signature, scheme):
+                    return proofs, False
+                self._doubled[roster.epoch, place] = None
+                one = (known.statement(roster), place, held[place])
+                proofs += double_signers(roster, [one], [(statement, place, signature)])
+        return proofs, True
 
     def contradicted(self, channel: bytes, wire: bytes, scheme: SignatureScheme) -> list[EvidenceFound] | None:
         """Proofs against those who signed another end of an epoch beside the one that we know; None if nobody did."""

@@ -84,6 +84,17 @@ class Closing:
                 self._said[place] = (statement, signature)
         return fresh, proofs, True
 
+    def strays(self, certified: Statement) -> dict[int, Signatures]:
+        """Signatures under other ends than the certified one, by member: each may be one half of a proof.
+
+        No honest member signs such an end, and whoever signed one may have signed the certified one for others.
+        """
+        return {
+            place: self.packet(statement, ((place, signature),))
+            for statement, place, signature in self.ends()
+            if statement != certified
+        }
+
     def ends(self) -> list[tuple[Statement, int, bytes]]:
         """(end, member, signature) of everything that is kept."""
         return [(statement, place, signature) for place, (statement, signature) in self._said.items()]

@@ -15,7 +15,7 @@ from mechdesign.group.multicast.private import PRIVATE
 from mechdesign.group.roster import Roster
 from mechdesign.group.views.closing import Closing
 from mechdesign.group.views.statement import Statement
-from mechdesign.group.views.view import Convicts, is_reserved, is_view_key
+from mechdesign.group.views.view import Convicts, ViewKind, is_reserved, is_view_key
 from mechdesign.kernel.config import GroupConfig
 from mechdesign.kernel.crypto import SignatureScheme, Signer
 from mechdesign.kernel.errors import JournalError, WireError
@@ -28,7 +28,7 @@ __all__ = ["BEGINNING", "Epoch", "beginning", "read_beginning", "records_of"]
 BEGINNING = ("view", b"epoch")
 """Where in the journal the present epoch's roster and state stand: (table, key)."""
 
-_TABLES = ("own", "block", "log", "checkpoint")
+_TABLES = ("own", "ordered", "block", "log", "checkpoint")
 _SIGNED = ("view", b"signed")
 
 
@@ -86,10 +86,15 @@ class Epoch:
             self.core.outbox.used(key)
         return self.core.restore(own, now)
 
-    def unordered(self, final: bytes) -> tuple[list[tuple[bytes, Submission]], list[bytes]]:
-        """What of ours the epoch did not order, and the other keys that we used in it.
+    def unordered(self, final: bytes, carry_over: bool) -> tuple[list[tuple[bytes, Submission]], list[bytes]]:
+        """What of ours the epoch did not order and the next one is to, and the other keys that we used in it.
 
-        Its last checkpoint says what it ordered, also to one that never saw the end of the log.
+        Its last checkpoint says what it ordered, also to one that never saw the end of the log. A wish to leave is
+        nobody's but ours: it holds until it is granted. What needs others' consent or a proof is asked for anew.
+
+        Args:
+            final: the last checkpoint.
+            carry_over: whether what the layer above submitted is carried over.
         """
         me = self.roster.place(self._me)
         checkpoint = Checkpoint.parse(final, self.roster)
@@ -97,9 +102,15 @@ class Epoch:
         assert checkpoint is not None
         outbox = self.core.outbox
         pending = list(outbox.pending(checkpoint.counts[me].has))
+        if not carry_over:
+            return [(key, said) for key, said in pending if said.kind == ViewKind.LEAVE], []
         left = {key for key, _ in pending}
         # What is sealed for members of one roster is for the layer beside to seal again.
-        again = [(key, said) for key, said in pending if said.kind != PRIVATE and not is_reserved(said.kind)]
+        again = [
+            (key, said)
+            for key, said in pending
+            if said.kind == ViewKind.LEAVE or (said.kind != PRIVATE and not is_reserved(said.kind))
+        ]
         return again, [key for key in outbox.keys if key not in left and not is_view_key(key)]
 
     def carry(self, pending: Iterable[tuple[bytes, Submission]], now: Instant) -> list[Append]:

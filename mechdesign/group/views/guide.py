@@ -5,7 +5,7 @@ hears of that from those who stayed. Of older epochs only the certificates are k
 Anybody with a link may ask, for a joiner is no member yet; each is answered once in a while.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from mechdesign.group.channel import channel_of
 from mechdesign.group.messages import Append, EvidenceFound
@@ -15,7 +15,7 @@ from mechdesign.group.views.epoch import Epoch
 from mechdesign.group.views.packets import Begun, Signatures, State, say, trail_of
 from mechdesign.group.views.statement import carried_digest
 from mechdesign.group.views.succession import EpochCertificate
-from mechdesign.kernel.crypto import MemberId
+from mechdesign.kernel.crypto import MemberId, SignatureScheme
 from mechdesign.kernel.machine import Instant
 from mechdesign.transport.messages import Send
 
@@ -72,12 +72,28 @@ class Guide:
         self._told.pop(peer, None)
         self._moved.pop(peer, None)
 
-    def hear(self, channel: bytes, said: Signatures) -> tuple[list[Send], list[EvidenceFound], bool]:
-        """Take signatures under the end of the old epoch: as ``Closing.heard``, with nothing to be sent any more."""
+    def hear(
+        self, channel: bytes, said: Signatures, scheme: SignatureScheme
+    ) -> tuple[list[Send], list[EvidenceFound], bool]:
+        """Take signatures under the end of a past epoch: as ``Closing.heard``; those under another end go on."""
         if self.old is None or self.old.channel != channel:
-            return [], [], True
-        _, proofs, hold = self.old.closing.heard(said)
-        return [], proofs, hold
+            return ([], *self.annals.doubled(channel, said, scheme))
+        fresh, proofs, hold = self.old.closing.heard(said)
+        return (self.warn(self.old, [place for place, _ in fresh]) if fresh else []), proofs, hold
+
+    def warn(self, ended: Epoch, places: Container[int] | None = None) -> list[Send]:
+        """Show the neighbours what members signed beside the certified end of an epoch, if anything; or some of them.
+
+        A member that shows each of us one half of its double signature is convicted where the halves meet.
+        """
+        certified = self.annals.statement(ended.roster)
+        strays = {} if certified is None else ended.closing.strays(certified)
+        sends: list[Send] = []
+        for place, said in strays.items():
+            if places is None or place in places:
+                peers = [peer for peer in self._linked if ended.roster.place(peer) not in (None, place)]
+                sends += say(peers, ended.channel, said)
+        return sends
 
     def begun(self, peer: MemberId, channel: bytes) -> None:
         """A peer of the present epoch serves the old one no more."""

@@ -7,6 +7,7 @@ or where the group is two epochs ahead, it follows the certificates and goes on 
 from collections.abc import Mapping, Sequence
 
 from mechdesign.group.channel import channel_of
+from mechdesign.group.instants import earliest
 from mechdesign.group.messages import EvidenceFound, GroupEffect
 from mechdesign.group.roster import Member, Roster
 from mechdesign.group.views.epoch import Epoch
@@ -67,7 +68,7 @@ class Transition:
     @property
     def deadline(self) -> Instant | None:
         """When there is something to do."""
-        return min((due for due in (self.due, self._again, self._jump) if due is not None), default=None)
+        return earliest(self.due, self._again, self._jump)
 
     @property
     def refusal(self) -> str:

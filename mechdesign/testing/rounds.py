@@ -1,0 +1,114 @@
+"""In how many rounds what honest members say is ordered at all of them, once the network is good: our promise.
+
+Let n, b and q be those of the roster, and W = 3(b + 2) the rounds without a commit after which a member waits for
+everybody, for twice as long after each further W. The argument, for a word that is said now:
+
+* It is in the next block of its author, or in one of the next where more waits than a payload holds; and the last
+  member may see it ordered while the first begin another round: 3 rounds, one more for each block in the queue, and one
+  where not every block may be a leader.
+* Where every honest member's block is heard in time, a slot of one that is heard and does not lie is committed at its
+  second round. A slot that a *disturber* spoils (a liar, a dead member, one that is heard by some in time and by others
+  not, a network that loses frames) may be left to an anchor three rounds later, and its anchor again; the slots rotate,
+  so there is another first slot each time: 3 rounds for each disturber, and 3 for the slot that decides.
+* Chance may leave out an honest member so that nothing is committed for W rounds, and liars that choose whom a quorum
+  is made of may go on with it: for W more with each doubling that the wait needs until it is longer than the slowest
+  frame takes between members of which a quorum has to be made. No such stretch is there where a quorum is everybody.
+* Where a quorum is there without the *late* (those with a slow link, slow frames or lagging timers), liars among it or
+  not, it makes rounds as fast as its frames pass. A word of a late member takes its time to reach them, and the log to
+  come back: as many rounds more as fit into that. But with nothing else to order the quick ones stop: then it takes no
+  more than what the quick ones wanted ordered, and itself; where the depth is small its word may be collected
+  meanwhile, and takes its time once more when it is proposed again.
+
+A late member is heard beside others that never fall silent only where what it says is not collected before it arrives:
+see :func:`bears`. Else it waits until they have nothing to say.
+"""
+
+from mechdesign.group.roster import Roster
+from mechdesign.kernel.config import GroupConfig, microseconds
+from mechdesign.kernel.machine import Instant
+from mechdesign.testing.scenario import Scenario
+from mechdesign.testing.topologies import diameter
+
+__all__ = ["bears", "patience", "rounds_promised"]
+
+_DOUBLINGS_MAX = 6
+
+
+def patience(roster: Roster) -> int:
+    """After how many rounds of its own without a commit a member waits for everybody."""
+    return 3 * (roster.b + 2)
+
+
+def rounds_promised(scenario: Scenario, roster: Roster, config: GroupConfig, queued: int = 0) -> int:
+    """Within how many rounds anything said after the healing of a scenario is ordered at all honest members.
+
+    Args:
+        scenario: who lies, is dead or slow, and what the network is like from the healing on.
+        roster: of the group.
+        config: how long its members wait.
+        queued: how many blocks a member needs for what waits at the healing already.
+    """
+    late, lasting = _late(scenario), len(scenario.lasting)
+    disturbers = len(scenario.liars) + len(scenario.dead) + late + bool(scenario.after.loss)
+    rounds = 3 + queued + (roster.slots_per_round < roster.n) + 3 * (disturbers + 1)
+    if roster.q < roster.n:
+        slowest = _slowest(scenario) + (2 * _extra(scenario) if lasting - late < roster.q else 0)
+        rounds += patience(roster) * (1 + (_doublings(config, slowest) if scenario.liars else 0))
+    if late and lasting - _fewest_late(scenario) + len(scenario.liars) >= roster.q:
+        waits = rounds if bears(scenario) else max(rounds, _behind(scenario))
+        rounds += _behind(scenario) if scenario.load else waits
+    return rounds
+
+
+def bears(scenario: Scenario) -> bool:
+    """Whether the collection depth leaves late members the rounds to have their words ordered beside others'."""
+    return not _late(scenario) or scenario.depth > _behind(scenario) + 3 * (len(scenario.liars) + 2)
+
+
+def _late(scenario: Scenario) -> int:
+    """How many honest members last from or to which something takes longer than between the others."""
+    ends = {place for source, target, _ in scenario.slow_links for place in (source, target)}
+    slow = scenario.slowness_us, scenario.lags_us
+    return sum(place in ends or any(by_place[place] for by_place in slow) for place in scenario.lasting)
+
+
+def _fewest_late(scenario: Scenario) -> int:
+    """How many have to be left out, at the least, until nothing slow is between the others."""
+    out = {place for place in scenario.lasting if scenario.slowness_us[place] or scenario.lags_us[place]}
+    fewest = len(out)
+    for source, target, _ in scenario.slow_links:
+        if source in scenario.lasting and target in scenario.lasting and not {source, target} & out:
+            out |= {source, target}
+            fewest += 1
+    return fewest
+
+
+def _slowest(scenario: Scenario) -> Instant:
+    """How long a frame takes at most between two that are not late, over as many links as that needs."""
+    weather = scenario.after
+    hops = 1 if scenario.edges is None else diameter(scenario.edges, scenario.lasting)
+    # One that is lost is asked for by whoever meets a reference to it, and sent again.
+    again = 3 if weather.loss else 1
+    return hops * again * (weather.delay_us + 4 * weather.jitter_us)
+
+
+def _extra(scenario: Scenario) -> Instant:
+    """How much longer a frame from or to a late member takes at most."""
+    slow, links = scenario.slowness_us, {(source, target): us for source, target, us in scenario.slow_links}
+    pairs = [(source, target) for source in scenario.lasting for target in scenario.lasting if source != target]
+    frames = (slow[source] + slow[target] + links.get((source, target), 0) for source, target in pairs)
+    return max(frames, default=0) + max(scenario.lags_us)
+
+
+def _behind(scenario: Scenario) -> int:
+    """How many rounds the quick ones make while something goes to the slowest member and comes back."""
+    return -(-2 * _extra(scenario) // scenario.after.delay_us)
+
+
+def _doublings(config: GroupConfig, slowest: Instant) -> int:
+    """How often the wait doubles until it is longer than that; when it is first the whole, it has doubled once."""
+    wait = 2 * microseconds(config.round_timeout_s)
+    doublings = 0
+    while wait << doublings < slowest and doublings < _DOUBLINGS_MAX:
+        doublings += 1
+    return doublings
