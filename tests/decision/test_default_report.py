@@ -34,7 +34,7 @@ TERMS: dict[str, Any] = {
 
 
 def reports(cluster: Cluster, step: int = 0) -> dict[bytes, bytes]:
-    (answers,) = [event for event in cluster.events(0, Answers) if isinstance(event, Answers) and event.step == step]
+    (answers,) = [event for event in cluster.events(0, Answers) if event.step == step]
     return {bytes(member): report for member, report in answers.reports}
 
 

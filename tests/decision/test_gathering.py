@@ -306,7 +306,7 @@ def test_progress_counts_participants_and_names_nobody() -> None:
     poll.hand(0, poll.ballot(0, b"\x04"))
     (status,) = poll.cluster.cores[1].status()
     assert (status.phase, status.heard, status.asked, status.missing) == ("gathering", 1, 3, ())
-    seen = [event for event in poll.cluster.events(1, PhaseChanged) if isinstance(event, PhaseChanged)]
+    seen = poll.cluster.events(1, PhaseChanged)
     assert [(event.heard, event.asked) for event in seen if event.phase == "gathering"] == [(0, 3), (1, 3)]
 
 

@@ -227,11 +227,11 @@ def test_a_conviction_is_known_at_once_and_punished_where_the_lane_comes_to_it()
     offences = dict(cluster.cores[0].convicts)
     assert carol in offences
     assert cluster.cores[3].convicts == cluster.cores[0].convicts
-    assert [event.sessions for event in cluster.events(3, Convicted)] == [()]  # type: ignore[attr-defined]
+    assert [event.sessions for event in cluster.events(3, Convicted)] == [()]
     assert not any(isinstance(effect, Exclude | Expel) for effect in cluster.effects[3])
     slow.held = False
     finish(cluster, 3)
-    assert [event.sessions for event in cluster.events(3, Convicted)] == [(), (dull,)]  # type: ignore[attr-defined]
+    assert [event.sessions for event in cluster.events(3, Convicted)] == [(), (dull,)]
     assert sum(isinstance(effect, Exclude | Expel) for effect in cluster.effects[3]) == 1
     cluster.settle()
     assert cluster.decided(3) == cluster.decided(0)
@@ -389,7 +389,7 @@ def test_whenever_answers_come_every_lane_and_the_books_are_as_if_they_had_come_
     assert booked(cluster, 3) == booked(cluster, 0)
     assert cluster.cores[3].balances == cluster.cores[0].balances
     assert dict(cluster.cores[3].convicts) == dict(cluster.cores[0].convicts)
-    progress = [{(e.phase, e.step) for e in cluster.events(place, PhaseChanged)} for place in (0, 3)]  # type: ignore[attr-defined]
+    progress = [{(e.phase, e.step) for e in cluster.events(place, PhaseChanged)} for place in (0, 3)]
     assert progress[0] == progress[1]
     assert not cluster.events(3, Waited) or cluster.cores[3].suspicions()
 

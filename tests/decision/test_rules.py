@@ -86,7 +86,7 @@ def test_fewer_timers_than_a_quorum_close_nothing(liars: int) -> None:
             cluster.order(place, Kind.TIMER, TimerEntry(session, 0, "enrolling").encoded)
     assert cluster.cores[3].status()[0].phase == "enrolling"
     cluster.settle()
-    assert len(cluster.events(3, Enrolled)[0].players) == 4  # type: ignore[attr-defined]
+    assert len(cluster.events(3, Enrolled)[0].players) == 4
 
 
 def test_what_is_repeated_is_neither_counted_nor_kept() -> None:
@@ -204,7 +204,7 @@ def test_what_members_say_that_are_not_asked_is_ignored() -> None:
     session = open_session(cluster, asked=asked)
     cluster.order(3, Kind.ENROL, EnrolEntry(session).encoded)
     cluster.settle()
-    assert [name for _, name in cluster.events(0, Enrolled)[0].players] == ["alice", "bob"]  # type: ignore[attr-defined]
+    assert [name for _, name in cluster.events(0, Enrolled)[0].players] == ["alice", "bob"]
     agree(cluster)
 
 
@@ -213,7 +213,7 @@ def test_the_first_answer_to_a_proposal_stands() -> None:
     session = open_session(cluster)
     cluster.order(1, Kind.DECLINE, DeclineEntry(session, "no", True).encoded)
     cluster.settle()
-    assert len(cluster.events(0, Enrolled)[0].players) == 3  # type: ignore[attr-defined]
+    assert len(cluster.events(0, Enrolled)[0].players) == 3
 
 
 def test_a_player_cannot_leave_a_session_that_it_enrolled_in() -> None:
@@ -241,7 +241,7 @@ def test_whoever_attested_cannot_leave_any_more() -> None:
 def test_players_may_pass(seal: str) -> None:
     cluster = Cluster(4, report=lambda place, step: None if place else bids(place, step)).run(seal=seal)
     assert nets(agree(cluster).flows) == {"alice": -10, "SELLER": 10}
-    assert [len(event.reports) for event in cluster.events(0, Answers)] == [1]  # type: ignore[attr-defined]
+    assert [len(event.reports) for event in cluster.events(0, Answers)] == [1]
 
 
 @pytest.mark.parametrize("seal", ["open", "commit_reveal"])
@@ -373,7 +373,7 @@ def test_not_opening_is_a_default_that_forfeits_and_never_a_conviction(sanctions
     cluster.wait(3000)
     decided = agree(cluster)
     dave = cluster.roster.ids[3]
-    assert [event.member for event in cluster.events(0, Defaulted)] == [dave]  # type: ignore[attr-defined]
+    assert [event.member for event in cluster.events(0, Defaulted)] == [dave]
     assert cluster.convicted() == []
     if "forfeit" in sanctions:
         assert nets(decided.flows) == {"alice": 4, "bob": 3, "carol": 3 - 12, "dave": -10, "SELLER": 12}
@@ -393,7 +393,7 @@ def test_the_copy_of_a_commitment_cannot_be_opened() -> None:
     opened = next(entry.submission for entry in cluster.log if entry.submission.kind == Kind.OPEN)
     assert opened.data.startswith(OpenEntry(session, 0, bytes(32), b"").encoded[:30])
     cluster.wait(3000)
-    assert [event.member for event in cluster.events(0, Defaulted)] == [cluster.roster.ids[3]]  # type: ignore[attr-defined]
+    assert [event.member for event in cluster.events(0, Defaulted)] == [cluster.roster.ids[3]]
     assert nets(agree(cluster).flows) == {"alice": 1, "bob": 1, "carol": 1 - 12, "dave": -3, "SELLER": 12}
 
 
@@ -412,10 +412,10 @@ def test_entries_of_another_session_are_not_entries_of_this_one() -> None:
     cluster.propose(0, nonce=bytes(16))
     cluster.propose(1, nonce=bytes([1]) * 16)
     cluster.settle()
-    digests = {event.session: event.digest for event in cluster.events(0, Decided)}  # type: ignore[attr-defined]
+    digests = {event.session: event.digest for event in cluster.events(0, Decided)}
     assert len(digests) == 2
     for place in range(4):
-        assert {event.session: event.digest for event in cluster.events(place, Decided)} == digests  # type: ignore[attr-defined]
+        assert {event.session: event.digest for event in cluster.events(place, Decided)} == digests
 
 
 @pytest.mark.parametrize("terms", [{"epoch": 1}, {"depth": 32}])
@@ -437,7 +437,7 @@ def test_a_failed_computation_ends_the_session_with_a_certificate_and_without_it
     assert decided.verdict is Verdict.FAILED
     assert nets(decided.flows) == {}
     last = cluster.events(0, PhaseChanged)[-1]
-    assert last.phase == "aborted"  # type: ignore[attr-defined]
+    assert last.phase == "aborted"
 
 
 def test_majority_groups_go_on_with_a_bare_majority() -> None:

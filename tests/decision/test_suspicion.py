@@ -81,7 +81,7 @@ def test_a_member_whose_entries_are_withheld_looks_late_and_is_named() -> None:
     cluster.pending += held
     cluster.settle()
     for place in (0, 1, 3):
-        told = [event for event in cluster.events(place, Waited) if isinstance(event, Waited)]
+        told = cluster.events(place, Waited)
         (sealing,) = [event for event in told if event.phase == "sealing"]
         assert {member: waited for member, waited, _ in sealing.waits}[cluster.roster.ids[2]] == 700_000
         (worst,) = [each for each in cluster.cores[place].suspicions() if each.longest_us]

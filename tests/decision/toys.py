@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from nacl.signing import SigningKey
 
@@ -41,6 +41,8 @@ NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "iv
 CODE = digest("toy/code")
 MS = 1000
 SILENT = object()
+
+_Event = TypeVar("_Event")
 
 
 class SeededSigner:
@@ -305,7 +307,7 @@ class Cluster:
         self.settle()
         return self
 
-    def events(self, place: int, kind: type) -> list[object]:
+    def events(self, place: int, kind: type[_Event]) -> list[_Event]:
         return [event for event in self.sessions[place].events if isinstance(event, kind)]
 
     def decided(self, place: int = 0) -> Decided:
@@ -322,7 +324,7 @@ class Cluster:
 
     def convicted(self, place: int = 0) -> list[tuple[str, str]]:
         found = self.events(place, Convicted)
-        return [(self.roster.name(event.member), event.offence) for event in found if isinstance(event, Convicted)]
+        return [(self.roster.name(event.member), event.offence) for event in found]
 
     def recompute(self, proposed: Proposed) -> ToyComputation:
         return ToyComputation(self.plan)

@@ -151,6 +151,9 @@ def test_books_of_two_members_that_differ_in_the_end_are_found(monkeypatch: pyte
     # With the accounts beside them gone, the members are still compared with one another.
     monkeypatch.setattr(Bookkeeper, "check", lambda keeper, balances: None)
     counted = iter(range(10**6))
-    every_third = lambda books, *terms: book(books, *terms) if next(counted) % 3 else True  # noqa: E731
-    monkeypatch.setattr(Books, "book", every_third)
+
+    def every_third_forgotten(books: Books, *terms: Any) -> bool:
+        return book(books, *terms) if next(counted) % 3 else True
+
+    monkeypatch.setattr(Books, "book", every_third_forgotten)
     assert "the members' books differ in the end" in played().violation
