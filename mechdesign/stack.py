@@ -1,6 +1,6 @@
 """Three cores as one machine: group, decision and session, with every effect routed to the layer it belongs to.
 
-Five rules.
+Six rules.
 
 1. *Depth first.* An event for the layer above is handed up at once, and everything that it causes is routed before the
    next effect of the list is looked at. So a session core's next ask reaches decision before the next log entry does,
@@ -13,8 +13,10 @@ Five rules.
 4. *Nobody is refused who cannot ask again.* What the upper cores have to say while too much of our own waits to be
    ordered is held back, and handed down in its order as soon as there is room. It is in no journal, and need not be:
    the cores say it again when the log is replayed. What a party asks for meanwhile is refused, but for its reports.
-5. *A computation holds up its own proposer only.* What a session core does not answer at once comes back as
+5. *A computation holds up its own session only.* What a session core does not answer at once comes back as
    ``Computed``. Where too much is held back for it (``decision/lanes.py``), the next entry of the log waits for it.
+6. *Nothing is news twice.* What follows from an entry that the journal brought back was told in an earlier life. Where
+   it is told only after :meth:`Stack.restore`, since it waited for a computation, it says so: it comes as ``Again``.
 
 The order of layers is kept with a list of what is still to be looked at instead of recursion: a single member, who
 needs nobody else, can run a session of a thousand asks within one call.
@@ -26,7 +28,7 @@ from typing import TypeAlias, get_args
 
 from mechdesign.decision.core import DecisionCore, SessionStatus
 from mechdesign.decision.entries import Kind
-from mechdesign.decision.messages import DecisionEvent, DecisionRequest
+from mechdesign.decision.messages import Booked, DecisionEvent, DecisionRequest, Reached
 from mechdesign.decision.policing import convict_of
 from mechdesign.decision.proposal import Proposal
 from mechdesign.decision.sealing.threshold import EncryptionKey, verify_dealing
@@ -40,9 +42,11 @@ from mechdesign.group.messages import (
     Change,
     Compact,
     Delivered,
+    Downward,
     EvidenceFound,
     Exclude,
     Expel,
+    GroupEvent,
     Join,
     Leave,
     Ready,
@@ -58,7 +62,7 @@ from mechdesign.group.views.invitation import Invitation
 from mechdesign.kernel.config import GroupConfig
 from mechdesign.kernel.crypto import MemberId, SignatureScheme, Signer
 from mechdesign.kernel.errors import CongestionError
-from mechdesign.kernel.machine import Entropy, Instant, Machine
+from mechdesign.kernel.machine import Again, Entropy, Instant, Machine
 from mechdesign.mechanisms.events import (
     Asked,
     ProposalRefused,
@@ -72,17 +76,16 @@ from mechdesign.mechanisms.events import (
 from mechdesign.mechanisms.outside import Outside
 from mechdesign.mechanisms.session import Lookup, Policy, SessionCore, registered
 from mechdesign.mechanisms.work import Computed, Work
-from mechdesign.transport.messages import LinkEvent, Send
 
 __all__ = ["Renew", "Stack", "StackEffect", "StackMachine", "StackRequest", "StackStatus"]
 
-StackEffect: TypeAlias = Append | Compact | Send | UserEvent | Located
-"""What a stack asks of its driver: write a record, send a frame, tell the party, know where a member listens."""
+StackEffect: TypeAlias = Downward | UserEvent | Located | Again
+"""What a stack asks of its driver: write records, read some, send a frame, tell the party, know where a member is."""
 
 StackRequest: TypeAlias = UserRequest | Change | Computed
 """What a stack takes from above: requests of the party, changes of the members, and what was computed beside it."""
 
-StackMachine: TypeAlias = Machine[StackRequest, LinkEvent, StackEffect]
+StackMachine: TypeAlias = Machine[StackRequest, GroupEvent, StackEffect]
 """What a driver needs to know of a stack; adversaries wrap one in another."""
 
 Renew: TypeAlias = Callable[[Roster, bytes], tuple[DecisionCore, SessionCore]]
@@ -148,6 +151,8 @@ class Stack:
         # Records of the table "secret": by key; the values only while the journal is taken back.
         self._secrets: dict[bytes, bytes] = {}
         self._restoring = False
+        # Log positions of the epoch: of the last entry, and of the last one that the journal brought back.
+        self._position = self._brought_back = -1
         # Proposals of our own that are not ordered yet.
         self._proposed: dict[bytes, None] = {}
         # What the group has no room for, by what names the act: the cores say a thing more than once.
@@ -221,13 +226,14 @@ class Stack:
         if isinstance(request, Join | Leave | Exclude | Expel):
             return self._route(self.group.submit(request, now), now)
         if isinstance(request, Computed):
-            return self._still_asked(self._route(self.session.computed(request), now))
+            since = self.decision.asked_at(request.job.session)
+            return self._still_asked(self._route(self.session.computed(request), now, since))
         if self._held and not isinstance(request, Report):
             raise CongestionError(f"{len(self._held)} submissions of ours wait to be ordered: ask again later")
         return self._route(self.session.submit(request, now), now)
 
-    def receive(self, incoming: LinkEvent, now: Instant) -> Sequence[StackEffect]:
-        """Take a frame or a link event from the transport; never raises, whatever a peer sent."""
+    def receive(self, incoming: GroupEvent, now: Instant) -> Sequence[StackEffect]:
+        """Take a frame or a link event from the transport, or what was read; never raises, whatever a peer sent."""
         return self._route(self.group.receive(incoming, now), now)
 
     def tick(self, now: Instant) -> Sequence[StackEffect]:
@@ -245,7 +251,8 @@ class Stack:
 
         The group core replays its blocks through the same code that met them first, and hands the ordered log up once
         more. All events are told again, in their order, but for asks that were answered or closed in the meantime:
-        the party is asked only what is still open.
+        the party is asked only what is still open. What waits for a computation beside the loop comes later, as
+        ``Again``.
 
         Args:
             records: (table, key, data) in the order in which they were written.
@@ -256,13 +263,14 @@ class Stack:
         self.decision.restore(self._secrets.items())
         self._restoring = True
         routed = self._route(self.group.restore(read, now), now)
-        self._restoring = False
+        self._restoring, self._brought_back = False, self._position
         self._secrets = dict.fromkeys(self._secrets, b"")
         return self._still_asked(routed)
 
     def _still_asked(self, effects: list[StackEffect]) -> list[StackEffect]:
         """Effects of many entries at once, without the asks that a later one of them has answered or closed."""
-        return [effect for effect in effects if not isinstance(effect, Asked) or self.session.is_open(effect)]
+        told = ((effect, effect.effect if isinstance(effect, Again) else effect) for effect in effects)
+        return [effect for effect, said in told if not isinstance(said, Asked) or self.session.is_open(said)]
 
     @property
     def channels(self) -> tuple[bytes, ...]:
@@ -275,29 +283,42 @@ class Stack:
         told = decision.hindrance, decision.convicts, decision.suspicions(), len(self._held)
         return StackStatus(self.group.status(), decision.status(), *told)
 
-    def _route(self, effects: Iterable[object], now: Instant) -> list[StackEffect]:
+    def _route(self, effects: Iterable[object], now: Instant, since: int | None = None) -> list[StackEffect]:
+        """Route effects, and all that they cause.
+
+        Args:
+            effects: what one of the cores said.
+            now: the driver's clock.
+            since: the log position that they follow from; None for none.
+        """
         out: list[StackEffect] = []
-        waiting: list[Iterator[object]] = [iter(effects)]
+        waiting: list[tuple[Iterator[object], int | None]] = [(iter(effects), since)]
         while waiting:
-            for effect in waiting[-1]:
-                caused = self._hand_on(effect, now, out)
-                if caused:
-                    waiting.append(iter(caused))
+            following, since = waiting.pop()
+            for effect in following:
+                if isinstance(effect, Reached):
+                    since = effect.position
+                    continue
+                # Whatever else is caused follows from what its cause does.
+                own = effect.position if isinstance(effect, Delivered | Booked) else since
+                if caused := self._hand_on(effect, now, out, again=own is not None and own <= self._brought_back):
+                    waiting += [(following, since), (iter(caused), own)]
                     break
-            else:
-                waiting.pop()
         return out
 
-    def _hand_on(self, effect: object, now: Instant, out: list[StackEffect]) -> Sequence[object]:
+    def _hand_on(self, effect: object, now: Instant, out: list[StackEffect], *, again: bool) -> Sequence[object]:
         """Give an effect to the core it is for and return what that causes, or put it among what leaves the stack."""
-        if isinstance(effect, Append | Compact | Send):
+        if isinstance(effect, Downward):
             if isinstance(effect, Append) and effect.table == "secret":
                 self._secrets[effect.key] = b""
             out.append(effect)
         elif isinstance(effect, Delivered | EvidenceFound | ViewChanging):
-            if (late := self.decision.overfull) is not None and (answers := self.session.finish(late)):
-                return [*answers, effect]
+            late = self.decision.overfull
+            since = self.decision.asked_at(late) if late is not None else None
+            if late is not None and since is not None and (answers := self.session.finish(late)):
+                return [Reached(since), *answers, effect]
             if isinstance(effect, Delivered):
+                self._position = effect.position
                 self._proposed.pop(effect.submission.data, None)
                 if self._held and effect.submission.sender == self.signer.public:
                     return [*self._hand_down(now), *self.decision.receive(effect, now)]
@@ -319,7 +340,7 @@ class Stack:
         elif isinstance(effect, _DECISION_REQUESTS):
             return self.decision.submit(effect, now)
         elif isinstance(effect, _TOLD):
-            out.append(effect)
+            out.append(Again(effect) if again else effect)
         elif not isinstance(effect, get_args(MulticastEvent)):
             # What is said to some members only is no part of a decision; anybody may say it to us at any time.
             raise TypeError(f"no layer takes a {type(effect).__name__}")
@@ -349,6 +370,7 @@ class Stack:
         # What is open here ended among those who saw the epoch to its end.
         out += [SessionMissed(session) for session in self.session.open_sessions]
         before, self.roster = self.group.before or self.roster, change.roster
+        self._position = self._brought_back = -1
         if change.roster.place(self.signer.public) is None or self._renew is None:
             self.decision, self.session = Outside(), Outside()
             out.append(Removed(change.roster.epoch))

@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 import pytest
 
+from mechdesign.decision import admission
 from mechdesign.decision import core as core_module
 from mechdesign.decision.lanes import HELD_BYTES_MAX
 from mechdesign.decision.messages import Toss
@@ -16,7 +17,7 @@ from mechdesign.decision.status import SessionStatus
 from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.machine import SECOND, Entropy
 from mechdesign.mechanisms.auction.second_price import SecondPrice
-from mechdesign.mechanisms.events import ProposeSession, SessionBooked
+from mechdesign.mechanisms.events import ProposalRefused, ProposeSession, SessionBooked
 from mechdesign.mechanisms.session import SessionCore, lookup_with
 from mechdesign.mechanisms.work import Computed, Job, Reaction
 from mechdesign.stack import Stack
@@ -119,6 +120,42 @@ def test_sessions_that_compute_for_different_times_end_alike_at_everybody(seed: 
     alike(cluster, 8)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_one_proposer_at_its_limit_has_the_same_sessions_at_everybody_however_long_they_compute(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "SESSIONS_PER_PROPOSER", 3)
+    cluster = SlowCluster(seed)
+    refused: list[bytes] = []
+    cluster.simulator.watch(ProposalRefused, lambda place, told: refused.append(told.session))
+    cluster.start()
+    for number in range(12):
+        cluster.propose(0, auction(f"{number}", "threshold" if number % 3 == 0 else "commit_reveal"))
+        cluster.simulator.run(cluster.simulator.now + SECOND)
+    assert cluster.simulator.run(
+        cluster.simulator.now + 60 * SECOND, lambda: all(len(booked) + len(refused) == 12 for booked in cluster.books)
+    )
+    assert refused
+    alike(cluster, 12 - len(refused))
+
+
+def test_one_session_that_computes_holds_up_no_other_of_its_proposer() -> None:
+    cluster = SlowCluster(1)
+    first: list[bytes] = []
+
+    def pause(place: int, job: Job) -> int:
+        first[:] = first or [job.session]
+        return 3600 * SECOND if job.session in first else 0
+
+    cluster.pause = pause
+    cluster.start()
+    cluster.propose(3, auction("for ever"))
+    assert cluster.simulator.run(10 * SECOND, lambda: bool(first))
+    cluster.propose(3, auction("soon"))
+    assert cluster.run(1, seconds=20)
+    assert all(first[0] not in ended and len(ended) == 1 for ended in cluster.ended)
+
+
 def test_one_proposers_long_computation_holds_up_no_session_of_another() -> None:
     cluster = SlowCluster(1)
     dave = cluster.roster.ids[3]
@@ -188,12 +225,19 @@ def test_a_cheat_is_convicted_and_excluded_while_sessions_compute(seed: int) -> 
 def test_beyond_its_room_a_member_waits_for_the_computation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(core_module, "HELD_BYTES_MAX", 4_000)
     cluster = SlowCluster(5)
-    dave = cluster.roster.ids[3]
-    cluster.pause = lambda place, job: 3600 * SECOND if job.proposer == dave else 0
+    slow: set[int] = set()
+
+    def first_lasts(place: int, job: Job) -> int:
+        first = place not in slow
+        slow.add(place)
+        return 3600 * SECOND if first else 0
+
+    cluster.pause = first_lasts
     cluster.start()
     cluster.propose(3, auction("for ever"))
+    assert cluster.simulator.run(10 * SECOND, lambda: len(slow) == 4)
     for number in range(6):
-        cluster.propose(3, auction(f"piles up {number}"))
+        cluster.propose(3, auction(f"its end waits {number}"))
     assert cluster.run(7, seconds=60)
     assert cluster.waited
     alike(cluster, 7)
@@ -214,7 +258,7 @@ def test_what_an_earlier_epoch_or_life_computed_is_ignored() -> None:
     session = cluster.stack(1).session
     assert isinstance(session, SessionCore)
     assert jobs[0].session in session.open_sessions
-    stranger = Job(jobs[0].session, jobs[0].proposer, jobs[0].run)
+    stranger = Job(jobs[0].session, jobs[0].proposer, jobs[0].plays, jobs[0].run)
     assert session.computed(Computed(stranger, Toss(jobs[0].session, 0))) == ()
 
 

@@ -31,7 +31,7 @@ sized = lambda data, width: len(data).to_bytes(width, "big") + data
 digest = lambda tag, *parts: hashlib.sha256(sized(tag.encode(), 2) + b"".join(sized(x, 8) for x in parts)).digest()
 split = lambda data: [data[at : at + 32] for at in range(0, len(data), 32)]
 number = lambda data: int.from_bytes(data, "little")
-wide_number = lambda code, x: int.from_bytes(x, "big", signed=True) if code == 1 else Fraction(*decode(x, "ii"))
+wide_number = lambda code, x: int.from_bytes(x, "big", signed=True) if code == 1 else Fraction(*decode(x, "ff"))
 good = lambda point: len(point) == 32 and (y := number(point) & (2**255 - 1)) < P and y not in {0, 1, P - 1, Y8, P - Y8}
 wide = lambda seed, at: hashlib.sha512(b"mechdesign/scalar/1" + seed + at.to_bytes(4, "big")).digest()
 lagrange = lambda nodes, x: [prod((x - j) * pow(i - j, -1, ORDER) for j in nodes if j != i) for i in nodes]
@@ -54,8 +54,8 @@ def extend(value):  # what msgpack has no form for: fractions, and integers past
 def decode(data, shape=""):
     value = msgpack.unpackb(data, use_list=False, ext_hook=wide_number) if isinstance(data, bytes) else data
     demand(value is data or encode(value) == data, "bytes are not in canonical form")
-    pairs = zip(value, shape, strict=True) if shape else ()
-    demand(all(type(x) in KINDS[kind] and (kind != "i" or 0 <= x < 2**63) for x, kind in pairs), "another form")
+    for x, kind in zip(value, shape, strict=True) if shape else ():
+        demand(type(x) in KINDS[kind] and (kind != "i" or 0 <= x < 2**63), "another form")
     return value
 
 
@@ -132,10 +132,10 @@ class Session:
             rank = {OPEN: (step, 2), ATTEST: (1000, 0)}.get(kind, (step, 1) if kind in PHASES else last)
             demand(rank >= last and (kind != ATTEST or values[0] == self.position), f"an entry of {name} is late")
             if kind in (ENROL, DECLINE):
-                new, leaves = who in self.p.asked and who not in self.answers and last == (0, 0), values[1:] == [False]
-                gone = who in self.left or who in said[ATTEST,] or self.answers.get(who)
-                demand(new or (leaves and not gone), f"{name} answers twice")
-                self.answers, self.left = {who: kind == ENROL, **self.answers}, self.left | ({who} if leaves else set())
+                leaves, fits = values[1:] == [False], kind == DECLINE or who in self.p.asked
+                demand(fits and (last == (0, 0) or (leaves and who not in said[ATTEST,])), f"{name} answers too late")
+                demand(who not in self.answers, f"{name} answers twice")
+                self.answers[who], self.left = kind == ENROL, self.left | ({who} if leaves else set())
                 continue
             if kind in PHASES or (kind == TIMER and values[1] in PHASES.values()):
                 self.guilty |= {x for x in said.pop((SHARE, step), ()) if step == 0}  # they shared before the close
@@ -199,9 +199,9 @@ class Session:
         followers, ran = set(self.ids) - self.left, lambda phase: len(said.get((TIMER, step, phase), {})) >= self.q
         paid = lambda m: sum(x[1] for key in said if key[0] == RECEIPT for x in said[key].values() if x[0] == m)
         self.players = [m for m in p.asked if self.answers.get(m) and (not p.custodian or paid(m) >= p.deposit)]
-        over = len(said.get((TIMER, 0, "draining"), {})) >= self.q and not said[ATTEST,]
-        drained = "aborted: the members change" if over else None
-        if any(self.answers.get(m, True) and m not in self.players for m in p.asked) and not ran("enrolling"):
+        drained = "aborted: the members change" if ran("draining") and not said[ATTEST,] else None
+        slow = any(self.answers.get(m, True) and m not in self.players for m in p.asked) and not ran("enrolling")
+        if slow or len(self.answers) - len(self.left) < self.q <= len(followers):
             return None if {key[0] for key in said} & {*PHASES} else drained
         forced = {x for _, x in p.accounts} & {*name.values()} - {name[m] for m in (*self.players, self.proposer)}
         forced |= {p.custodian} & {name[m] for m in self.left}
@@ -217,9 +217,9 @@ class Session:
             waits = (followers if kind == COIN else set(self.players) if alone else set()) - set(heard)
             few = kind == COIN and len(dealt) <= self.b
             shut = kind not in (0, CARRY) and not (waits and (few or not ran(PHASES[kind])))
-            convicted = step == 0 and kind != REPORT and (self.guilty & {*self.players} or (proved and not shut))
-            if convicted and "abort" in p.sanctions:
-                return "aborted: a player was convicted while nothing showed"
+            guilty, early = self.guilty & {*self.players}, step == 0 and kind != REPORT
+            if "abort" in p.sanctions and early and (guilty or (proved and not shut)):
+                return f"aborted: while nothing showed, {'a player cheated' if guilty else 'by an unjudged proof'}"
             if not shut:
                 break
             told, shared = said.get((OPEN, step), {}), said.get((SHARE, step), {})

@@ -22,31 +22,29 @@ def admit(
     with --with, writes the invitation for the joiner, and has the change ordered: sessions that run are ended first,
     then the group goes on with the new member. Consents count only in the epoch in which they were given.
     """
-    import json
-
+    from mechdesign.cli.consent import Consent
     from mechdesign.cli.network import records_of
     from mechdesign.cli.node_files import data_folder
     from mechdesign.cli.output import jsonable, warn
+    from mechdesign.cli.reading import read, validate
     from mechdesign.kernel.errors import ConfigError
     from mechdesign.node.control import call
 
     folder = data_folder(data)
     record = jsonable(records_of([joiner])[0].model_dump())
-    own = call(folder, "consent", record=record)
+    own = Consent.model_validate(call(folder, "consent", record=record))
     consents = [own]
     for path in others or []:
-        try:
-            consents.append(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"--with: {path} is no consent: {error}") from error
-        if consents[-1].get("roster") != own["roster"]:
+        consents.append(validate(Consent, read(path, "consent"), str(path)))
+        if consents[-1].roster != own.roster:
             raise ConfigError(f"--with: {path} was given in another epoch or group: it has to be given again")
-    places = {each["place"] for each in consents}
-    if len(places) < own["quorum"]:
-        _write(out, json.dumps(own, indent=2) + "\n")
-        warn(f"{own['member']}: {len(places)} of {own['quorum']} consents; hand {out} to who has the others")
+    places = {each.place for each in consents}
+    if len(places) < own.quorum:
+        _write(out, own.text + "\n")
+        warn(f"{own.member}: {len(places)} of {own.quorum} consents; hand {out} to who has the others")
         return
-    made = call(folder, "admit", record=record, signatures=[(each["place"], each["signature"]) for each in consents])
+    signatures = [(each.place, each.signature.hex()) for each in consents]
+    made = call(folder, "admit", record=record, signatures=signatures)
     _write(out, made["invitation"] + "\n")
     warn(f"{made['member']} is invited into epoch {made['epoch']}: it starts its node with {out}")
 

@@ -1,10 +1,20 @@
-"""Which valid proposals found a session: a function of the log, so that all members admit the same ones."""
+"""Which valid proposals found a session: a function of the log, so that all members admit the same ones.
 
-from collections.abc import Iterable
+How many sessions its proposer has open where a proposal stands decides. A member that still computes one of them may
+not know whether that has ended by then: the proposal waits, unless it is admitted either way, or refused.
+"""
 
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+
+from mechdesign.decision.certificate import Entry
+from mechdesign.decision.lanes import Lanes, room
+from mechdesign.decision.messages import SessionId
 from mechdesign.decision.session import Session
+from mechdesign.kernel.crypto import MemberId
 
-__all__ = ["SESSIONS_MAX", "SESSIONS_PER_PROPOSER", "refusal", "sessions_per_proposer"]
+__all__ = ["SESSIONS_MAX", "SESSIONS_PER_PROPOSER", "Admission", "Founding", "refusal", "sessions_per_proposer"]
 
 SESSIONS_PER_PROPOSER = 64
 """A proposal of a member that has so many sessions open founds none, nor one that has its share of the following."""
@@ -12,6 +22,8 @@ SESSIONS_PER_PROPOSER = 64
 SESSIONS_MAX = 1024
 """No more sessions are open at a time. Each member has an equal share of them for itself, at least one, which the
 proposals of others cannot use up: however many liars propose, they leave the honest members' shares alone."""
+
+_CHANGING = "the members are changing: propose it again when they have"
 
 
 def sessions_per_proposer(n: int) -> int:
@@ -27,9 +39,132 @@ def refusal(proposed: Session, sessions: Iterable[Session], closing: bool) -> st
         sessions: those that are open.
         closing: whether a change of the view was ordered.
     """
-    if closing:
-        return "the members are changing: propose it again when they have"
     running = sum(other.proposer == proposed.proposer for other in sessions)
-    if running >= sessions_per_proposer(proposed.roster.n):
-        return f"its proposer has {running} sessions open already"
-    return ""
+    return _CHANGING if closing else _crowd(running, sessions_per_proposer(proposed.roster.n))
+
+
+def _crowd(running: int, limit: int) -> str:
+    return f"its proposer has {running} sessions open already" if running >= limit else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Founding:
+    """A proposal that is valid.
+
+    Attributes:
+        entry: which carried it.
+        session: that it founds, where it is admitted.
+        closing: whether a change of the view had been ordered by then.
+    """
+
+    entry: Entry
+    session: Session
+    closing: bool
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A proposal that waits, and how many sessions that were open where it stands have ended since."""
+
+    founding: Founding
+    ended: int = 0
+
+
+@dataclass(slots=True)
+class Admission:
+    """The proposals that are neither admitted nor refused yet at one member.
+
+    Attributes:
+        lanes: what waits for the computations of open sessions, and for these proposals.
+        size: about how many bytes wait.
+    """
+
+    lanes: Lanes
+    size: int = 0
+    # In log order; and the same by their proposers.
+    _coming: dict[SessionId, Founding] = field(default_factory=dict)
+    _lines: dict[MemberId, dict[SessionId, _Waiting]] = field(default_factory=dict)
+
+    @property
+    def coming(self) -> tuple[SessionId, ...]:
+        """The sessions that may still be founded, in log order."""
+        return tuple(self._coming)
+
+    @property
+    def frontier(self) -> int | None:
+        """The first log position at which an entry has not had all its consequences, or None."""
+        first, computing = next(iter(self._coming.values()), None), self.lanes.frontier
+        waiting = first.entry.position if first is not None else None
+        return min((position for position in (waiting, computing) if position is not None), default=None)
+
+    def find(self, session: SessionId) -> Session | None:
+        """A session that may still be founded, or None."""
+        founding = self._coming.get(session)
+        return founding.session if founding is not None else None
+
+    def put(self, founding: Founding) -> list[MemberId]:
+        """Take the proposal at the end of the log: news of its proposer, unless so many wait that it must, too."""
+        session = founding.session
+        self.size += room(founding.entry)
+        self.lanes.open(session.id, founding.entry.position)
+        self._coming[session.id] = founding
+        line = self._lines.setdefault(session.proposer, {})
+        line[session.id] = _Waiting(founding)
+        return [session.proposer] if len(line) <= sessions_per_proposer(session.roster.n) else []
+
+    def drop(self, founding: Founding) -> None:
+        """A proposal is admitted or refused."""
+        session = founding.session
+        self.size -= room(founding.entry)
+        del self._coming[session.id]
+        line = self._lines[session.proposer]
+        del line[session.id]
+        if not line:
+            del self._lines[session.proposer]
+
+    def end(self, session: Session, position: int) -> None:
+        """A session has ended at a log position, or is none of this member's from there on."""
+        for waiting in self._lines.get(session.proposer, {}).values():
+            waiting.ended += _began(session) < waiting.founding.entry.position < position
+
+    def decide(self, news: list[MemberId], sessions: Collection[Session]) -> tuple[Founding, str] | None:
+        """A proposal whose fate is known, with why it is refused; the text is empty where it is admitted.
+
+        Args:
+            news: the proposers of what may have changed; taken off where nothing follows from it.
+            sessions: those that are open, by what was worked off.
+        """
+        frontier = self.frontier
+        first = next(iter(self._coming.values()), None)
+        if first is not None and first.entry.position == frontier:
+            news.append(first.session.proposer)
+        while news:
+            if (decided := self._next(news[-1], sessions, frontier)) is not None:
+                return decided
+            news.pop()
+        return None
+
+    def _next(
+        self, proposer: MemberId, sessions: Collection[Session], frontier: int | None
+    ) -> tuple[Founding, str] | None:
+        if (line := self._lines.get(proposer)) is None:
+            return None
+        of_it = [(_began(each), self.lanes.since(each.id)) for each in sessions if each.proposer == proposer]
+        limit = sessions_per_proposer(self._coming[next(iter(line))].session.roster.n)
+        # Behind so many that may be admitted, none can be.
+        for before, waiting in enumerate(islice(line.values(), limit)):
+            founding, position = waiting.founding, waiting.founding.entry.position
+            open_ = [since for began, since in of_it if began < position]
+            unknown = sum(since is not None and since < position for since in open_)
+            surely = len(open_) - unknown + waiting.ended
+            if reason := _CHANGING if founding.closing else _crowd(surely, limit):
+                return founding, reason
+            # Whether the books have room for deposits depends on everything before.
+            ripe = position == frontier or not founding.session.proposal.takes_deposits
+            if ripe and surely + unknown + before < limit:
+                return founding, ""
+        return None
+
+
+def _began(session: Session) -> int:
+    return session.setting.founding.position

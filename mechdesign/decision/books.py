@@ -188,10 +188,10 @@ class Books:
             return True
         purse = Purse(proposal.currency, proposal.custodian)
         parties = {*names, *(party for _, party in proposal.accounts), SINK}
-        needed = sum(
-            _weight(Balance(purse, party, _LONGEST, proposer)) + _weight(Due(session, purse, party, _LONGEST, proposer))
-            for party in parties
-        )
+        # All of them may be owed, out of what the custodian has received: its own line comes on top.
+        lines = (Balance(purse, party, _LONGEST, proposer) for party in (*parties, CUSTODY))
+        dues = (Due(session, purse, party, _LONGEST, proposer) for party in parties)
+        needed = sum(map(_weight, lines)) + sum(map(_weight, dues))
         fits = self._fits(proposer, needed, self._reserves.values())
         if fits:
             self._reserves[session] = proposer, needed

@@ -1,6 +1,6 @@
 """What the books are told, in the order of the log, whatever order the lanes of the sessions run in.
 
-A session of one lane may end while an earlier entry of another lane still waits for its consequences (``lanes.py``). So
+A session may end while an earlier entry of another one still waits for its consequences (``lanes.py``). So
 ends, pay-outs and the change of the members that was ordered wait here until every earlier entry has had its own: the
 books of all members pass through the same states.
 """

@@ -8,13 +8,13 @@ Bounds. A proposer has a bounded number of sessions open, see ``admission.py``; 
 could use up. What a session keeps is bounded by its proposal, its steps, its roll and the roster, because an entry that
 does not count is not kept.
 Evidence is for ``bench.py``; what outlives the sessions, and the end of an epoch, for ``epoch.py``. The session core
-may take its time to answer: meanwhile its proposer's sessions wait (``lanes.py``), and bookings (``clearing.py``).
+may take its time to answer: meanwhile the session waits (``lanes.py``), and bookings (``clearing.py``).
 """
 
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from mechdesign.decision.admission import refusal
+from mechdesign.decision.admission import Admission, Founding
 from mechdesign.decision.alarms import Alarm, Alarms
 from mechdesign.decision.ballots.notice import announce
 from mechdesign.decision.bench import Bench, Sentence
@@ -26,10 +26,9 @@ from mechdesign.decision.custody.receipts import PayoutEntry
 from mechdesign.decision.custody.till import DepositDue, Till
 from mechdesign.decision.entries import EvidenceEntry, Kind, SessionEntry, parse
 from mechdesign.decision.epoch import DRAIN_MS, STEP_MS, Ending, Epoch
-from mechdesign.decision.lanes import HELD_BYTES_MAX, Founding, Item, Lanes, Word
+from mechdesign.decision.lanes import HELD_BYTES_MAX, Lanes, Word
 from mechdesign.decision.messages import (
     Attest,
-    Booked,
     Carry,
     Convicted,
     DecisionEvent,
@@ -40,6 +39,7 @@ from mechdesign.decision.messages import (
     Payout,
     PhaseChanged,
     Propose,
+    Reached,
     Receipt,
     Refused,
     Request,
@@ -64,7 +64,7 @@ from mechdesign.kernel.machine import Entropy, Instant
 
 __all__ = ["DecisionCore", "DecisionEffect", "SessionStatus"]
 
-DecisionEffect: TypeAlias = Append | Broadcast | Exclude | Expel | Ready | DecisionEvent
+DecisionEffect: TypeAlias = Append | Broadcast | Exclude | Expel | Ready | Reached | DecisionEvent
 """Everything that this core asks for, downward and upward."""
 
 
@@ -114,6 +114,7 @@ class DecisionCore:
         self._bench = Bench(roster, scheme, self._epoch.standing)
         self._till = Till(roster, me)
         self._lanes = Lanes()
+        self._admission = Admission(self._lanes)
         self._clearing = Clearing(self._epoch, self._bench)
 
     # The machine
@@ -134,7 +135,8 @@ class DecisionCore:
 
     def status(self) -> tuple[SessionStatus, ...]:
         """Every open session that this member follows, in the order of their proposals."""
-        shown = ((each, self._entered[each.id][2]) for each in self._sessions.values())
+        in_order = sorted(self._sessions.values(), key=lambda session: session.setting.founding.position)
+        shown = ((each, self._entered[each.id][2]) for each in in_order)
         return tuple(describe(session, since, self._epoch.closing) for session, since in shown)
 
     def custody(self) -> tuple[DepositDue | Due, ...]:
@@ -150,6 +152,11 @@ class DecisionCore:
         """The fixed part of an open session that this member follows, for whoever checks dealings ahead."""
         found = self._sessions.get(session)
         return found.setting if found is not None else None
+
+    def asked_at(self, session: SessionId) -> int | None:
+        """The log position of what the session core computes for a session, or None."""
+        found = self._sessions.get(session)
+        return found.waiting.position if found is not None and found.waiting is not None else None
 
     def submit(self, request: DecisionRequest, now: Instant) -> list[DecisionEffect]:
         """Take a request of the session core.
@@ -191,9 +198,8 @@ class DecisionCore:
     @property
     def overfull(self) -> SessionId | None:
         """A session whose computation must be waited for before the next entry: too much is held back for it."""
-        if self._lanes.size + self._clearing.size <= HELD_BYTES_MAX or (first := self._lanes.first) is None:
-            return None
-        return first[1]
+        held = self._lanes.size + self._admission.size + self._clearing.size
+        return self._lanes.first if held > HELD_BYTES_MAX else None
 
     def receive(self, incoming: Delivered | EvidenceFound | ViewChanging, now: Instant) -> list[DecisionEffect]:
         """Take the next entry of the log, or evidence that our group layer found; what others send never raises."""
@@ -205,8 +211,10 @@ class DecisionCore:
             self._clearing.change(self._epoch.position)
             return self._settle(now)
         self._epoch.position = incoming.position
-        taken = self._sort(Entry(incoming.position, incoming.submission, incoming.inclusion), now)
-        return [*taken, *self._settle(now)]
+        entry = Entry(incoming.position, incoming.submission, incoming.inclusion)
+        if entry.submission.kind == Kind.PROPOSE:
+            return self._settle(now, *self._propose(entry))
+        return [*self._sort(entry, now), *self._settle(now)]
 
     def tick(self, now: Instant) -> list[DecisionEffect]:
         """Sign that phases have lasted long enough by our clock."""
@@ -228,9 +236,8 @@ class DecisionCore:
         if session is None or not isinstance(session.waiting, Enrolled) or not self._speech.leaves(session):
             return effects
         # Enrolment closed before the session core heard of the session: nobody answers what its lane is held for.
-        self._stand_by(session)
-        self._lanes.release(session.proposer)
-        return [*effects, *self._work_off(session.proposer, now), *self._settle(now)]
+        self._stand_by(session, self._lanes.release(session.id))
+        return [*effects, *self._work_off(session, now), *self._settle(now, session.proposer)]
 
     def _answer(self, request: Request | Toss | Attest, now: Instant) -> list[DecisionEffect]:
         if request.session in self._bystanders:
@@ -238,76 +245,58 @@ class DecisionCore:
         if (session := self._sessions.get(request.session)) is None:
             raise LocalProtocolError("the session core answers for a session that is not open")
         events = session.answer(request)
-        effects = self._after(session, events, self._lanes.release(session.proposer), now)
-        return [*effects, *self._work_off(session.proposer, now), *self._settle(now)]
+        effects = self._after(session, events, self._lanes.release(session.id), now)
+        return [*effects, *self._work_off(session, now), *self._settle(now, session.proposer)]
 
     # What the log says
 
+    def _propose(self, entry: Entry) -> list[MemberId]:
+        session = Session.found(self._roster, entry, self._check, self._scheme)
+        if session is None or self._known(session.id) is not None:
+            return []
+        return self._admission.put(Founding(entry, session, self._epoch.closing))
+
     def _sort(self, entry: Entry, now: Instant) -> list[DecisionEffect]:
         """Find out whose lane an entry belongs to, and take it unless that is held."""
-        if entry.submission.kind == Kind.PROPOSE:
-            session = Session.found(self._roster, entry, self._check, self._scheme)
-            return self._run(session.proposer, Founding(entry, session, self._epoch.closing), now) if session else []
         said = parse(entry.submission.kind, entry.submission.data)
         if isinstance(said, EvidenceEntry):
             return self._judge(entry, said, now)
         if isinstance(said, PayoutEntry):
             self._clearing.pay(entry.position, entry.sender, said, self._known(said.session))
             return []
-        known = self._known(said.session) if said is not None else None
-        return self._run(known.proposer, Word(entry, said), now) if said is not None and known is not None else []
-
-    def _known(self, name: SessionId) -> Session | None:
-        return self._sessions.get(name) or self._lanes.coming.get(name) or self._bystanders.session(name)
-
-    def _run(self, proposer: MemberId, item: Item, now: Instant) -> list[DecisionEffect]:
-        if proposer not in self._lanes:
-            return self._take(proposer, item, now)
-        self._lanes.put(proposer, item)
+        if said is None or self._known(said.session) is None:
+            return []
+        if said.session not in self._lanes:
+            return self._hear(entry, said, now)
+        self._lanes.put(Word(entry, said))
         return []
 
-    def _take(self, proposer: MemberId, item: Item, now: Instant) -> list[DecisionEffect]:
-        """Let the next item of a proposer's lane have its consequences."""
-        match item:
-            case Founding():
-                return self._found(item, now)
-            case Sentence():
-                return self._punish(item, [each for each in self._sessions.values() if each.proposer == proposer], now)
-            case Word(entry, said):
-                return self._hear(entry, said, now)
+    def _known(self, name: SessionId) -> Session | None:
+        return self._sessions.get(name) or self._admission.find(name) or self._bystanders.session(name)
 
     def _hear(self, entry: Entry, said: SessionEntry, now: Instant) -> list[DecisionEffect]:
         if (session := self._sessions.get(said.session)) is not None:
             return self._after(session, session.apply(entry, said), entry.position, now)
-        events, ended = self._bystanders.hear(entry, said)
-        if ended is not None:
-            self._clearing.end(Ending.empty(ended, entry.position), ended.setting.founding.position)
-        return list(events)
+        return list(self._bystanders.hear(entry, said))
 
-    def _found(self, founding: Founding, now: Instant) -> list[DecisionEffect]:
+    def _found(self, founding: Founding, reason: str, now: Instant) -> list[DecisionEffect]:
+        """Found the session of a proposal, or refuse it, and take what was said of it since."""
         session, position = founding.session, founding.entry.position
-        if session.id in self._sessions:
-            return []
-        booked: list[Booked | Ready] = []
-        if reason := refusal(session, self._sessions.values(), founding.closing):
-            return [Refused(session.id, session.proposal, reason)] if session.proposer == self._me else []
-        if session.proposal.takes_deposits:
-            if self._lanes.earlier(position):
-                # Whether the books will have room for the deposits is not known yet.
-                self._lanes.hold(session.proposer, position, None)
-                self._lanes.put(session.proposer, founding, first=True)
-                return []
-            booked = self._clearing.clear(position, self._open)
+        self._admission.drop(founding)
+        if reason:
+            self._lanes.drop(session.id)
+            refused = Refused(session.id, session.proposal, reason)
+            return [Reached(position), refused] if session.proposer == self._me else []
         self._sessions[session.id] = session
         told = announce(session.setting, self._me, carried=self._epoch.reserve(session))
-        return [*booked, *self._after(session, [told, session.progress], position, now)]
+        effects = self._after(session, [told, session.progress], position, now)
+        return [Reached(position), *effects, *self._work_off(session, now)]
 
     def _judge(self, entry: Entry, said: EvidenceEntry, now: Instant) -> list[DecisionEffect]:
         if (sentence := self._bench.judge(entry, said)) is None:
             return []
-        for proposer in self._lanes.held:
-            self._lanes.put(proposer, sentence)
-        free = [session for session in self._sessions.values() if session.proposer not in self._lanes]
+        self._lanes.judge(sentence)
+        free = [session for session in self._sessions.values() if session.id not in self._lanes]
         return self._punish(sentence, free, now, told=sentence.anew)
 
     def _punish(
@@ -328,26 +317,32 @@ class DecisionCore:
 
     # What was held back
 
-    def _work_off(self, proposer: MemberId, now: Instant) -> list[DecisionEffect]:
-        """Take what has queued in a lane, until it is held again."""
+    def _work_off(self, session: Session, now: Instant) -> list[DecisionEffect]:
+        """Take what has queued in a session's lane, until it is held again."""
         effects: list[DecisionEffect] = []
-        while (item := self._lanes.take(proposer)) is not None:
-            effects += self._take(proposer, item, now)
+        while (item := self._lanes.take(session.id)) is not None:
+            effects.append(Reached(item.entry.position))
+            if isinstance(item, Word):
+                effects += self._hear(item.entry, item.said, now)
+            else:
+                effects += self._punish(item, [session] if session.id in self._sessions else [], now)
         return effects
 
-    def _settle(self, now: Instant) -> list[DecisionEffect]:
-        """Book what no earlier entry is waited for any more, and go on with the lanes that needed that."""
+    def _settle(self, now: Instant, *proposers: MemberId) -> list[DecisionEffect]:
+        """Book what no earlier entry is waited for any more, and found what that, or news of its proposer, decides."""
         effects: list[DecisionEffect] = []
+        news = list(proposers)
         while True:
-            effects += self._clearing.clear(self._lanes.frontier, self._open)
-            if (first := self._lanes.first) is None or first[1] is not None:
+            frontier = self._admission.frontier
+            effects += self._clearing.clear(frontier, self._open)
+            self._lanes.trim(frontier)
+            if (decided := self._admission.decide(news, self._sessions.values())) is None:
                 return effects
-            self._lanes.release(first[0])
-            effects += self._work_off(first[0], now)
+            effects += self._found(*decided, now)
 
     @property
     def _open(self) -> tuple[SessionId, ...]:
-        return (*self._sessions, *self._lanes.coming)
+        return (*self._sessions, *self._admission.coming)
 
     # What this member does about it
 
@@ -362,14 +357,14 @@ class DecisionCore:
             if isinstance(event, Convicted):
                 effects += self._bench.note(event, position, Sanction.EXCLUDE in session.proposal.sanctions)
         if session.ended:
-            self._forget(session)
+            self._forget(session, position)
             self._clearing.end(Ending.of(session, events[-1], position), session.setting.founding.position)
             return effects
         if isinstance(session.waiting, Enrolled) and self._speech.leaves(session):
-            self._stand_by(session)
+            self._stand_by(session, position)
             return [effect for effect in effects if effect is not session.waiting]
         if session.waiting is not None:
-            self._lanes.hold(session.proposer, position, session.id)
+            self._lanes.hold(session.id, position)
             return effects
         mark = self._entered.get(session.id)
         if mark is not None and mark[:2] == (session.phase, session.step):
@@ -383,12 +378,13 @@ class DecisionCore:
             self._alarms.set(due, session.id, session.phase, session.step, len(self._sessions))
         return [*effects, *self._bench.remind(session), *self._speech.speak(session)]
 
-    def _stand_by(self, session: Session) -> None:  # what comes next is for those that have the code
-        self._forget(session)
+    def _stand_by(self, session: Session, position: int) -> None:  # what comes next is for those that have the code
+        self._forget(session, position)
         self._epoch.books.leave(session.id)
         self._bystanders.stand_by(session)
 
-    def _forget(self, session: Session) -> None:
+    def _forget(self, session: Session, position: int) -> None:
+        self._admission.end(session, position)
         del self._sessions[session.id]
         self._entered.pop(session.id, None)
         self._suspicions.forget(session.id)

@@ -1,8 +1,10 @@
 """Who takes part in a session, who follows it, and who has left it."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from mechdesign.decision.ask import Waits, waits_for
 from mechdesign.decision.custody.cover import Cover
 from mechdesign.decision.entries import DeclineEntry, EnrolEntry
 from mechdesign.decision.setting import Setting
@@ -15,16 +17,24 @@ __all__ = ["Enrolment"]
 class Enrolment:
     """What members said to a proposal; the first answer of each counts.
 
+    Enrolment stays open until it is known whether an outcome can be signed: until a quorum has said that it has the
+    code, or so many that they have not that no quorum ever will. So whoever lacks the code sees here, where nobody
+    needs it, that a session comes to nothing. What has begun goes on with a quorum that follows it to its end.
+
     Attributes:
         setting: the session.
         answers: whether each of those asked takes part, in log order.
+        equipped: members that have the code, as they say, in log order: they do not leave any more.
         left: members that cannot attest because they have not the code, in log order.
+        reasons: why, as they say, members do not take part that are asked, in log order.
         cover: the deposits that are there.
     """
 
     setting: Setting
     answers: dict[MemberId, bool] = field(default_factory=dict)
+    equipped: dict[MemberId, None] = field(default_factory=dict)
     left: dict[MemberId, None] = field(default_factory=dict)
+    reasons: dict[MemberId, str] = field(default_factory=dict)
     cover: Cover = field(init=False)
 
     def __post_init__(self) -> None:
@@ -34,7 +44,7 @@ class Enrolment:
     def take(self, sender: MemberId, said: EnrolEntry | DeclineEntry, enrolling: bool, attested: bool) -> bool:
         """Take an answer; False if it counts for nothing.
 
-        A member may still leave later, unless it has enrolled or attested.
+        A member may still leave later, unless it has said that it has the code, or attested.
 
         Args:
             sender: who answers.
@@ -42,13 +52,17 @@ class Enrolment:
             enrolling: whether enrolment is open.
             attested: whether the sender has attested.
         """
-        leaves = isinstance(said, DeclineEntry) and not said.follows
-        if enrolling and sender in self.setting.proposal.asked and sender not in self.answers:
-            self.answers[sender] = isinstance(said, EnrolEntry)
-        elif not leaves or sender in self.left or attested or self.answers.get(sender):
+        if sender in self.equipped or sender in self.left:
             return False
-        if leaves:
-            self.left[sender] = None
+        enrols, leaves = isinstance(said, EnrolEntry), isinstance(said, DeclineEntry) and not said.follows
+        asked = sender in self.setting.proposal.asked
+        if (enrols and not asked) or not (enrolling or (leaves and not attested)):
+            return False
+        if enrolling and asked:
+            self.answers[sender] = enrols
+            if isinstance(said, DeclineEntry) and said.reason and said.reason.isprintable():
+                self.reasons[sender] = said.reason
+        (self.left if leaves else self.equipped)[sender] = None
         return True
 
     @property
@@ -80,22 +94,43 @@ class Enrolment:
 
     @property
     def followed(self) -> bool:
-        """Whether a quorum can still sign an outcome: whoever has signed one cannot leave any more."""
+        """Whether a quorum can still sign an outcome."""
         return len(self.left) <= self.setting.roster.n - self.setting.roster.q
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is known that a quorum has the code, or that none has; both stay true."""
+        return len(self.equipped) >= self.setting.roster.q or not self.followed
+
+    @property
+    def waits(self) -> Waits:
+        """Whom enrolment waits for: those asked, and everybody while a quorum may have the code or not."""
+        if self.settled:
+            return waits_for(self.setting.proposal.asked, self.heard)
+        answered = {member: None for member in (*self.equipped, *self.left) if member not in self.answers}
+        return waits_for(self.setting.roster.ids, {**answered, **dict.fromkeys(self.heard)})
 
     @property
     def obstacle(self) -> str:
         """Why the session cannot go on with these, or an empty text."""
         proposal, roster = self.setting.proposal, self.setting.roster
+        if not self.followed:
+            return f"at most {len(self.followers)} members have the code, and a quorum is {roster.q}"
         # With a roll it is its participants that play, and that are counted once their ballots are in. The ballots cost
         # every member, so a quorum has to agree to that.
         if proposal.rolled and len(self.enrolled) < roster.q:
             return f"{len(self.enrolled)} members serve the roll, and a quorum is {roster.q}"
         if not proposal.rolled and len(self.enrolled) < proposal.players_min:
-            return f"{len(self.enrolled)} of at least {proposal.players_min} players enrolled"
-        if not self.followed:
-            return f"{len(self.followers)} members have the code, and a quorum is {roster.q}"
+            return f"{len(self.enrolled)} of at least {proposal.players_min} players enrolled{self._declined}"
         return self._unwilling()
+
+    @property
+    def _declined(self) -> str:
+        """What most of those say that declined, or an empty text."""
+        if not self.reasons:
+            return ""
+        said, many = Counter(self.reasons.values()).most_common(1)[0]
+        return f"; {many} of {len(self.setting.proposal.asked)} say: {said}"
 
     def _unwilling(self) -> str:
         """Which member has a part that it did not agree to, by proposing or taking part, or that it cannot play."""

@@ -70,12 +70,6 @@ class Ending:
         terms = session.proposer, session.proposal, end.flows, tuple(session.enrolment.cover.named)
         return cls(position, session.id, *terms, known)
 
-    @classmethod
-    def empty(cls, session: Session, position: int) -> "Ending":
-        """The end of a session that no quorum can follow: whatever was staked or received goes back."""
-        received = tuple(session.enrolment.cover.named)
-        return cls(position, session.id, session.proposer, session.proposal, (), received)
-
 
 class Epoch:
     """What outlives the sessions of an epoch.

@@ -1,26 +1,27 @@
-"""The log by proposers: what concerns the sessions of one waits for them, and for nobody else's.
+"""What waits for the computation of a session: its own entries, and nothing else.
 
-A *lane* is every entry that concerns the sessions of one proposer, in log order. How many sessions a proposer has open
-decides alone which of its proposals count (``admission.py``), so a lane is a function of its own entries: another lane
-may run ahead of it. A lane is *held* while the session core computes what an entry of it has asked, or while the books
-have to be known up to a proposal that takes deposits; its entries queue until then.
+A *lane* is every entry that concerns one session, in log order. Sessions know nothing of each other, so one lane may
+run ahead of another, and every session still has the same history at all members. A lane is *held* while the session
+core computes what an entry of it has asked, or while it is not known whether its proposal founds it (``admission.py``);
+its entries queue until then. A proof against a member concerns every session: it is kept once, and each lane that is
+held comes to it in its turn.
 
-Bounds. Whatever names no session of the lane is dropped before it gets here. What queues at one member takes at most
-:data:`HELD_BYTES_MAX`; beyond, the member waits for the computation that the earliest lane is held for.
+Bounds. Whatever names no session that is open or coming is dropped before it gets here. What queues at one member takes
+at most :data:`HELD_BYTES_MAX`; beyond, the member waits for the computation that the earliest lane is held for.
 """
 
-from collections import Counter, deque
+from bisect import bisect_right
+from collections import deque
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TypeAlias
 
 from mechdesign.decision.bench import Sentence
 from mechdesign.decision.certificate import Entry
 from mechdesign.decision.entries import SessionEntry
 from mechdesign.decision.messages import SessionId
-from mechdesign.decision.session import Session
-from mechdesign.kernel.crypto import MemberId
 
-__all__ = ["HELD_BYTES_MAX", "Founding", "Item", "Lanes", "Word"]
+__all__ = ["HELD_BYTES_MAX", "Item", "Lanes", "Word", "room"]
 
 HELD_BYTES_MAX = 64 << 20
 """What is queued or waits to be booked takes no more at one member, in bytes."""
@@ -28,20 +29,12 @@ HELD_BYTES_MAX = 64 << 20
 _ITEM_BYTES = 1024
 # An entry's signed header, its path in the block and its place in the queue.
 
+_POSITION = attrgetter("entry.position")
 
-@dataclass(frozen=True, slots=True)
-class Founding:
-    """A proposal that is valid.
 
-    Attributes:
-        entry: which carried it.
-        session: that it founds, where it is admitted.
-        closing: whether a change of the view had been ordered by then.
-    """
-
-    entry: Entry
-    session: Session
-    closing: bool
+def room(entry: Entry) -> int:
+    """How many bytes an entry counts for while it waits."""
+    return _ITEM_BYTES + len(entry.submission.data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +50,16 @@ class Word:
     said: SessionEntry
 
 
-Item: TypeAlias = Founding | Word | Sentence
-"""What queues in a lane."""
+Item: TypeAlias = Word | Sentence
+"""What a lane comes to."""
 
 
 @dataclass(slots=True)
 class _Lane:
-    """A lane that is held, or works off what has queued (then ``since`` is None)."""
+    """A lane that is held, or works off what has queued: up to which log position."""
 
-    since: int | None
-    session: SessionId | None = None
-    queue: deque[Item] = field(default_factory=deque)
+    at: int
+    words: deque[Word] = field(default_factory=deque)
 
 
 @dataclass(slots=True)
@@ -75,81 +67,83 @@ class Lanes:
     """The lanes that are held at one member.
 
     Attributes:
-        coming: the sessions that queued proposals would found.
         size: how many bytes are queued.
     """
 
-    coming: dict[SessionId, Session] = field(default_factory=dict)
     size: int = 0
-    # In how many lanes each sentence queues, by its log position: all of them hold the same one.
-    _sentences: Counter[int] = field(default_factory=Counter)
-    _lanes: dict[MemberId, _Lane] = field(default_factory=dict)
+    _lanes: dict[SessionId, _Lane] = field(default_factory=dict)
+    # Of those, the ones that are held for a computation, in the order in which they began to be.
+    _computing: dict[SessionId, _Lane] = field(default_factory=dict)
+    # In log order; those that no lane has yet to come to are dropped.
+    _sentences: list[Sentence] = field(default_factory=list)
 
-    def __contains__(self, proposer: MemberId) -> bool:
-        return proposer in self._lanes
-
-    @property
-    def held(self) -> tuple[MemberId, ...]:
-        """Whose lanes are held, in the order in which they began to be."""
-        return tuple(self._lanes)
+    def __contains__(self, session: SessionId) -> bool:
+        return session in self._lanes
 
     @property
     def frontier(self) -> int | None:
-        """The first log position at which an entry has not had all its consequences, or None."""
-        return min((lane.since for lane in self._lanes.values() if lane.since is not None), default=None)
+        """The first log position at which a computation may have consequences, or None."""
+        return min((lane.at for lane in self._computing.values()), default=None)
 
     @property
-    def first(self) -> tuple[MemberId, SessionId | None] | None:
-        """Whose lane is held at the frontier, and for which session's computation; None for the books."""
-        since = self.frontier
-        return next(((of, lane.session) for of, lane in self._lanes.items() if lane.since == since), None)
+    def first(self) -> SessionId | None:
+        """The session that computes at the frontier, or None."""
+        return min(self._computing, key=lambda session: self._computing[session].at, default=None)
 
-    def hold(self, proposer: MemberId, position: int, session: SessionId | None) -> None:
-        """Hold a lane at a log position: until a session is computed, or with None until the books are known."""
-        lane = self._lanes.setdefault(proposer, _Lane(position))
-        lane.since, lane.session = position, session
+    def since(self, session: SessionId) -> int | None:
+        """The log position of what is computed for a session, or None."""
+        lane = self._computing.get(session)
+        return lane.at if lane is not None else None
 
-    def release(self, proposer: MemberId) -> int:
-        """End what a lane is held for; its queue can be worked off. Gives the position at which it was held."""
-        lane = self._lanes[proposer]
-        assert lane.since is not None  # whoever answers was asked
-        since, lane.since, lane.session = lane.since, None, None
-        return since
+    def open(self, session: SessionId, position: int) -> None:
+        """Let what follows a log position in a session queue until :meth:`take`, whatever its proposal comes to."""
+        self._lanes[session] = _Lane(position)
 
-    def put(self, proposer: MemberId, item: Item, *, first: bool = False) -> None:
-        """Queue an item, or put it back where it was taken."""
-        queue = self._lanes[proposer].queue
-        (queue.appendleft if first else queue.append)(item)
-        self.size += self._room(item, 1)
-        if isinstance(item, Founding):
-            self.coming[item.session.id] = item.session
+    def hold(self, session: SessionId, position: int) -> None:
+        """Hold a lane until what a log position asked is computed."""
+        lane = self._computing[session] = self._lanes.setdefault(session, _Lane(position))
+        lane.at = position
 
-    def take(self, proposer: MemberId) -> Item | None:
-        """The next item of a lane that is not held any more; None if it is held again, or there is none."""
-        lane = self._lanes.get(proposer)
-        if lane is None or lane.since is not None:
+    def release(self, session: SessionId) -> int:
+        """A computation is done, what has queued can be taken; gives the log position that asked for it."""
+        return self._computing.pop(session).at
+
+    def put(self, word: Word) -> None:
+        """Queue an entry of a session whose lane is held."""
+        self.size += room(word.entry)
+        self._lanes[word.said.session].words.append(word)
+
+    def judge(self, sentence: Sentence) -> None:
+        """Have all lanes that are held come to a sentence."""
+        if self._lanes:
+            self.size += room(sentence.entry)
+            self._sentences.append(sentence)
+
+    def take(self, session: SessionId) -> Item | None:
+        """What a lane comes to next; None if it is held again, or has come to the end of the log."""
+        lane = self._lanes.get(session)
+        if lane is None or session in self._computing:
             return None
-        if not lane.queue:
-            del self._lanes[proposer]
+        at = bisect_right(self._sentences, lane.at, key=_POSITION)
+        sentence = self._sentences[at] if at < len(self._sentences) else None
+        if sentence is not None and not (lane.words and lane.words[0].entry.position < sentence.entry.position):
+            lane.at = sentence.entry.position
+            return sentence
+        if not lane.words:
+            del self._lanes[session]
             return None
-        item = lane.queue.popleft()
-        self.size -= self._room(item, -1)
-        if isinstance(item, Founding):
-            del self.coming[item.session.id]
-        return item
+        word = lane.words.popleft()
+        self.size -= room(word.entry)
+        lane.at = word.entry.position
+        return word
 
-    def earlier(self, position: int) -> bool:
-        """Whether a lane is held at an earlier log position."""
-        frontier = self.frontier
-        return frontier is not None and frontier < position
+    def drop(self, session: SessionId) -> None:
+        """What was said in a session is for nobody: it is not founded."""
+        self.size -= sum(room(word.entry) for word in self._lanes.pop(session).words)
 
-    def _room(self, item: Item, change: int) -> int:
-        """How many bytes an item takes that comes (1) or goes (-1), beside those that queue."""
-        size = _ITEM_BYTES + len(item.entry.submission.data)
-        if not isinstance(item, Sentence):
-            return size
-        others = self._sentences[item.entry.position] + min(change, 0)
-        self._sentences[item.entry.position] += change
-        if not self._sentences[item.entry.position]:
-            del self._sentences[item.entry.position]
-        return _ITEM_BYTES if others else size
+    def trim(self, frontier: int | None) -> None:
+        """Forget the sentences up to a log position before which all lanes are worked off; None for all of them."""
+        sentences = self._sentences
+        over = len(sentences) if frontier is None else bisect_right(sentences, frontier, key=_POSITION)
+        self.size -= sum(room(sentence.entry) for sentence in sentences[:over])
+        del sentences[:over]

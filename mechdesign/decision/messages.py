@@ -51,6 +51,7 @@ __all__ = [
     "PhaseChanged",
     "Propose",
     "Proposed",
+    "Reached",
     "Receipt",
     "Refused",
     "Request",
@@ -64,7 +65,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """A valid proposal was ordered; answer with ``Enrol`` or ``Decline`` if this member is asked.
+    """A valid proposal was ordered; answer with ``Enrol`` or ``Decline``.
+
+    A member that is not asked declines, too, and so says whether it has the code.
 
     Attributes:
         session: its identifier from now on.
@@ -293,6 +296,19 @@ class Booked:
     proposal: Proposal
     flows: tuple[Flow, ...]
     kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What follows it in a list of effects is a consequence of the entry at another log position.
+
+    For whoever routes effects: an entry may have its consequences long after it was ordered.
+
+    Attributes:
+        position: of the entry.
+    """
+
+    position: int
 
 
 @dataclass(frozen=True, slots=True)

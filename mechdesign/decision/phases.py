@@ -84,9 +84,9 @@ _TIMERS = "or q members' timers ran out"
 PHASES: dict[Phase, Row] = {
     Phase.ENROLLING: Row(
         _EARLY | {Kind.ENROL, Kind.RECEIPT},
-        "everyone asked, and the deposits",
+        "everyone asked, the deposits, and a quorum with the code",
         "enrol_ms",
-        f"all answered, and deposits are there, {_TIMERS}",
+        f"all answered, and deposits are there, {_TIMERS}; and q have the code or never will",
     ),
     Phase.GATHERING: Row(
         _EARLY | {Kind.CARRY, Kind.SHARE},
@@ -128,11 +128,7 @@ for as long as a change waits. A quorum of them ends a session in which no repor
 ENDED = frozenset({Phase.SETTLED, Phase.ABORTED})
 """Phases that nothing follows."""
 
-# Wherever too many have left for lack of the code.
-_LEFT = {Cause.NO_QUORUM: Phase.ABORTED}
-
 _COMPUTE = {
-    **_LEFT,
     Cause.SEALED_ASK: Phase.SEALING,
     Cause.PLAIN_ASK: Phase.ASKING,
     Cause.TOSS: Phase.TOSSING,
@@ -149,9 +145,8 @@ TRANSITIONS: dict[Phase, dict[Cause, Phase]] = {
         Cause.TOO_FEW: Phase.ABORTED,
         Cause.OVERRUN: Phase.ABORTED,
     },
-    Phase.GATHERING: {**_LEFT, Cause.BALLOTS_IN: Phase.OPENING, Cause.OVERRUN: Phase.ABORTED},
+    Phase.GATHERING: {Cause.BALLOTS_IN: Phase.OPENING, Cause.OVERRUN: Phase.ABORTED},
     Phase.SEALING: {
-        **_LEFT,
         Cause.SEALS_IN: Phase.OPENING,
         Cause.SANCTION: Phase.ABORTED,
         Cause.OVERRUN: Phase.ABORTED,
@@ -159,7 +154,6 @@ TRANSITIONS: dict[Phase, dict[Cause, Phase]] = {
     Phase.OPENING: {**_COMPUTE, Cause.UNOPENED: Phase.ABORTED, Cause.TOO_FEW: Phase.ABORTED},
     Phase.ASKING: _COMPUTE,
     Phase.TOSSING: {
-        **_LEFT,
         Cause.DEALT: Phase.OPENING,
         Cause.NO_COIN: Phase.ABORTED,
         Cause.SANCTION: Phase.ABORTED,
@@ -221,7 +215,6 @@ def document() -> str:
             "An entry counts once a member and before the close; everything else is void, and void is never evidence.",
             "A SHARE in gathering, sealing or tossing is one that came too early, which is an offence.",
             f"A TIMER for `{DRAINING}` counts while no report and no coin has begun to show.",
-            "A DECLINE that leaves fewer members than a quorum with the code ends a session whose enrolment is closed.",
             "",
         ]
     )

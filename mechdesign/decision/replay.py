@@ -10,10 +10,9 @@ from mechdesign.decision.admission import refusal
 from mechdesign.decision.ballots.notice import announce
 from mechdesign.decision.bench import Bench
 from mechdesign.decision.books import Books, Due
-from mechdesign.decision.bystander import Bystanders
 from mechdesign.decision.certificate import Entry
 from mechdesign.decision.custody.receipts import PayoutEntry
-from mechdesign.decision.entries import EvidenceEntry, Kind, SessionEntry, parse
+from mechdesign.decision.entries import EvidenceEntry, Kind, parse
 from mechdesign.decision.epoch import Ending, Epoch
 from mechdesign.decision.messages import Aborted, Convicted, Decided, DecisionEvent, SessionId
 from mechdesign.decision.session import Session
@@ -86,9 +85,6 @@ class _Replay:
         self._bench = Bench(reading.roster, scheme, self._epoch.standing)
         self._sessions: dict[SessionId, Session] = {}
         self._computations: dict[SessionId, Recomputation] = {}
-        # What cannot be computed here, and why; such a session moved nothing if no quorum had the code either.
-        self._bystanders = Bystanders()
-        self._unknown: dict[SessionId, VerificationError] = {}
         self._transcripts: list[bytes] = []
         self._paid: list[Paid] = []
         self._position = 0
@@ -100,8 +96,6 @@ class _Replay:
                 self._epoch.ready(self._sessions, self._bench.convicts)
             else:
                 self._take(each)
-        for error in self._unknown.values():
-            raise error
         ended = tuple(self._transcripts), tuple(self._paid)
         return Replayed(_begin(reading).books, *ended, self._epoch.books, tuple(self._sessions))
 
@@ -119,8 +113,6 @@ class _Replay:
             self._paid += [] if due is None else [Paid(entry.position, due)]
         elif said is not None and (session := self._sessions.get(said.session)) is not None:
             self._see(session, session.apply(entry, said))
-        elif said is not None:
-            self._hear(entry, said)
 
     def _found(self, entry: Entry) -> None:
         session = Session.found(self._roster, entry, scheme=self._scheme)
@@ -137,14 +129,6 @@ class _Replay:
         for session in [each for each in self._sessions.values() if each.sanctions(sentence.member)]:
             self._see(session, session.punish(entry, sentence.member, sentence.offence))
 
-    def _hear(self, entry: Entry, said: SessionEntry) -> None:
-        _, ended = self._bystanders.hear(entry, said)
-        # Of what a custodian received an export needs the transcript, which is not there.
-        if ended is not None and not ended.enrolment.cover.named:
-            del self._unknown[ended.id]
-            self._epoch.book(Ending.empty(ended, entry.position))
-            self._epoch.ready(self._sessions, self._bench.convicts)
-
     def _see(self, session: Session, events: list[DecisionEvent]) -> None:
         for event in events:
             if isinstance(event, Convicted):
@@ -157,19 +141,8 @@ class _Replay:
                 self._epoch.ready(self._sessions, self._bench.convicts)
         if (waiting := session.waiting) is not None:
             if session.id not in self._computations:
-                try:
-                    self._computations[session.id] = self._recompute(announce(session.setting, None))
-                except MechdesignError as error:
-                    self._leave(session, error)
-                    return
+                self._computations[session.id] = self._recompute(announce(session.setting, None))
             self._see(session, session.answer(react(self._computations[session.id], waiting)))
-
-    def _leave(self, session: Session, error: MechdesignError) -> None:
-        del self._sessions[session.id]
-        self._epoch.books.leave(session.id)
-        self._bystanders.stand_by(session)
-        why = f"the sessions of this log cannot be computed again here: {error}"
-        self._unknown[session.id] = error if isinstance(error, VerificationError) else VerificationError("code", why)
 
 
 def _begin(reading: Reading) -> Epoch:

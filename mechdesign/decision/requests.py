@@ -44,7 +44,7 @@ class Enrol:
 
 @dataclass(frozen=True, slots=True)
 class Decline:
-    """Stay out of a session, with a reason that the others can read; also said by a member that is not asked.
+    """Stay out of a session, with a reason that the others can read; a member that is not asked says so, too.
 
     Attributes:
         session: the session.

@@ -235,7 +235,7 @@ class Session:
     def _waits(self) -> Waits:
         """What the current phase waits for."""
         if self.phase is Phase.ENROLLING:
-            return waits_for(self.proposal.asked, self.enrolment.heard)
+            return self.enrolment.waits
         followers = self.enrolment.followers
         if self.phase in _STEPS and self.ask:
             return self.ask.waits(self.phase, followers)
@@ -247,8 +247,6 @@ class Session:
         while not self.ended and self.waiting is None:
             if self.hidden and len(self._timers.overrun) >= self.roster.q:
                 return events + self._abort(Cause.OVERRUN, "the members change, and did not wait any longer")
-            if self.phase is not Phase.ENROLLING and not self.enrolment.followed:
-                return events + self._abort(Cause.NO_QUORUM, "fewer members than a quorum have the code")
             waits = self._waits()
             out = waits.nobody or len(self._timers.out) >= self.roster.q
             over = waits.heard >= waits.needed or out
@@ -258,9 +256,10 @@ class Session:
                 if self._tally.most + len(waits.missing) < self.roster.q:
                     return events + self._abort(Cause.NO_QUORUM, "no outcome can be certified any more by a quorum")
                 return events
-            # A timer alone does not let a coin fall: dealings that it lacks may still come.
+            # A timer alone neither begins a session nor lets a coin fall: what that lacks may still come.
+            unsure = self.phase is Phase.ENROLLING and not self.enrolment.settled
             lacking = self.phase is Phase.TOSSING and isinstance(self.ask, Tossing) and not self.ask.enough
-            if not over or (lacking and waits.missing):
+            if not over or ((unsure or lacking) and waits.missing):
                 return events
             events += self._close[self.phase](self)
         return events
@@ -375,9 +374,7 @@ class Session:
 
     def _abort(self, cause: Cause, reason: str, missing: tuple[MemberId, ...] = ()) -> list[DecisionEvent]:
         last, self.phase = self.progress, follow(self.phase, cause)
-        # Who has not the code has to know what flowed: then nobody forfeits anything.
-        lost = self._docket.forfeited(self.players) if self.enrolment.followed else ()
-        flows = self._ledger.close(lost) if self._ledger else ()
+        flows = self._ledger.close(self._docket.forfeited(self.players)) if self._ledger else ()
         transcript = self._inputs.record(self.roster).encoded
         return [self._at_end(last), Aborted(self.id, reason, missing, flows, transcript)]
 

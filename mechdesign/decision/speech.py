@@ -89,8 +89,8 @@ class Speech:
         return [say(Kind.ENROL, EnrolEntry(session.id), session.id)]
 
     def decline(self, session: Session | None, request: Decline) -> _Said:
-        """Take no part in a session, and leave it where the code is lacking."""
-        if session is None or (request.follows and self._me not in session.proposal.asked):
+        """Take no part in a session: follow it, or leave it where the code is lacking."""
+        if session is None:
             return []
         reason = request.reason.encode("utf-8", "replace")[:REASON_BYTES_MAX].decode("utf-8", "ignore")
         if not request.follows:

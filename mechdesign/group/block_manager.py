@@ -3,18 +3,23 @@
 Acceptance is local and proves nothing about anybody. A block is accepted when every reference at or above the
 collection round is an accepted block of exactly that name. Of one author and round two blocks are accepted; a third
 only when a block of somebody who is not known to equivocate rests on it, for then others may have accepted it.
+
+What is parked is bounded for each author, in blocks, in what they lack and in bytes. What finds no room is not lost: it
+comes again when its turn is near, asked for by its name or by how far we are.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from mechdesign.group.block import Block, Reference
+from mechdesign.group.block import Block, Reference, block_bytes_max
 from mechdesign.group.dag import Dag
+from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import MemberId
 
-__all__ = ["BlockManager", "Missing"]
+__all__ = ["BlockManager", "Missing", "parked_bytes_max"]
 
 _TWINS = 2
+_LONGEST = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,11 @@ class Missing:
     far: bool
 
 
+def parked_bytes_max(roster: Roster) -> int:
+    """How many bytes of one author's blocks may be parked: so much as some of the longest take, or many short ones."""
+    return _LONGEST * block_bytes_max(roster)
+
+
 class BlockManager:
     """Parks valid blocks and hands out those that have become acceptable, ancestors first.
 
@@ -39,13 +49,25 @@ class BlockManager:
         dag: where accepted blocks go; the caller adds what :meth:`offer` and :meth:`retry` yield.
         per_author: how many blocks of one author may be parked; four times as many references may be missing.
         equivocates: whether an author is known to equivocate.
+        bytes_max: how many bytes of one author may be parked, None for any number; at least one block's.
+
+    Attributes:
+        evicted: how many blocks were thrown away for lack of room.
     """
 
-    def __init__(self, dag: Dag, members: int, per_author: int, equivocates: Callable[[int], bool]) -> None:
+    def __init__(
+        self,
+        dag: Dag,
+        members: int,
+        per_author: int,
+        equivocates: Callable[[int], bool],
+        bytes_max: int | None = None,
+    ) -> None:
         self._dag = dag
         self._per_author = per_author
         self._equivocates = equivocates
         self._members = members
+        self._bytes_max = bytes_max
         self._lacks_max = max(4 * per_author, 8 * members)
         self.evicted = 0
         self._parked: dict[bytes, Block] = {}
@@ -60,6 +82,7 @@ class BlockManager:
         self._sources: dict[bytes, MemberId | None] = {}
         self._of_author: list[dict[bytes, None]] = [{} for _ in range(self._members)]
         self._lacking_of_author = [0] * self._members
+        self._bytes_of_author = [0] * self._members
         return parked
 
     def __len__(self) -> int:
@@ -206,9 +229,7 @@ class BlockManager:
     def _park(self, block: Block, lacks: dict[Reference, None], source: MemberId | None) -> bool:
         """Park a block, if its author's place has room or something of less worth can go."""
         own = self._of_author[block.author]
-        while own and (
-            len(own) >= self._per_author or self._lacking_of_author[block.author] + len(lacks) > self._lacks_max
-        ):
+        while own and self._full(block, len(lacks)):
             self.evicted += 1
             victim = self._victim(block)
             if victim is None:
@@ -219,9 +240,19 @@ class BlockManager:
         self._sources[block.digest] = source
         own[block.digest] = None
         self._lacking_of_author[block.author] += len(lacks)
+        self._bytes_of_author[block.author] += len(block.wire)
         for link in lacks:
             self._waiters.setdefault(link, {})[block.digest] = None
         return True
+
+    def _full(self, newcomer: Block, lacking: int) -> bool:
+        """Whether the place of a block's author has no room for it."""
+        author = newcomer.author
+        if len(self._of_author[author]) >= self._per_author:
+            return True
+        if self._lacking_of_author[author] + lacking > self._lacks_max:
+            return True
+        return self._bytes_max is not None and self._bytes_of_author[author] + len(newcomer.wire) > self._bytes_max
 
     def _victim(self, newcomer: Block) -> Block | None:
         """Which parked block of the same author makes room for the newcomer, or None where it is not worth one.
@@ -251,3 +282,4 @@ class BlockManager:
             self._found(block, link)
         del self._parked[block.digest], self._lacks[block.digest], self._sources[block.digest]
         del self._of_author[block.author][block.digest]
+        self._bytes_of_author[block.author] -= len(block.wire)

@@ -45,8 +45,10 @@ class CatchUp:
         self._retry = microseconds(config.pull_retry_s)
         self._claims: dict[int, tuple[int, ...]] = {}
         self._floors: dict[int, int] = {}
+        self._heard: dict[int, Instant] = {}
         self._owed: dict[int, int] = {}
         self._last = me
+        self._witnesses = roster.b + 1
         self._due: Instant = 0
         # While a neighbour is asked: since when it holds our block, how much we had, and whether it raised that.
         self._since: Instant | None = None
@@ -66,6 +68,10 @@ class CatchUp:
     def claim(self, place: int) -> tuple[int, ...] | None:
         """The tips that a neighbour told last."""
         return self._claims.get(place)
+
+    def heard(self, place: int, now: Instant) -> None:
+        """A neighbour sent something that says how far it is."""
+        self._heard[place] = now
 
     def claims(self, place: int, rounds: tuple[int, ...], floor: int) -> None:
         """A neighbour told its tips, and below which round it keeps nothing."""
@@ -93,6 +99,7 @@ class CatchUp:
     def _unsay(self, place: int) -> None:
         self._claims.pop(place, None)
         self._floors.pop(place, None)
+        self._heard.pop(place, None)
 
     def floor(self) -> tuple[int, ...]:
         """Our tips, where rounds below the collection round count as had."""
@@ -163,15 +170,21 @@ class CatchUp:
     def holds(self, now: Instant) -> bool:
         """Whether our own block waits for a neighbour that says it is rounds ahead of us.
 
-        Never for one that failed us the last time, nor for one whose allowance is used up.
+        Never for one that failed us the last time, nor for one whose allowance is used up, nor while so few of those
+        that we hear say so that all of them may lie.
         """
         place = self.asked
-        if place is None or self._strikes.get(place) or not self._far(place):
+        if place is None or self._strikes.get(place) or not self._far(place) or not self._borne_out(now):
             return False
         if not self._patience.allows(place, now):
             return False
         self._since = now if self._since is None else self._since
         return True
+
+    def _borne_out(self, now: Instant) -> bool:
+        """Whether as many as cannot all be liars say that we are far behind, or all that we have heard lately."""
+        lately = [place for place, at in self._heard.items() if at + self._retry >= now]
+        return sum(map(self._far, lately)) >= min(self._witnesses, len(lately))
 
     @property
     def progress(self) -> str:

@@ -49,6 +49,12 @@ class Certifier:
         """The collection round of the newest certified checkpoint: what is older need not be kept."""
         return 0 if self.newest is None else self.newest.checkpoint.collection
 
+    @property
+    def known(self) -> tuple[int, int, int]:
+        """How much is certified, what waits for signatures, and how many there are: it changes with what is told."""
+        newest = max(self._pending, default=0)
+        return self.index, newest, len(self._signatures.get(newest, ()))
+
     def reached(self, checkpoint: Checkpoint) -> None:
         """We committed up to a checkpoint: sign it, and count who signed it before us."""
         if checkpoint.index <= self.index or checkpoint.index in self._pending:

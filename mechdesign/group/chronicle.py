@@ -3,12 +3,19 @@
 The hash after a block covers the hash before it and the block's digest. Whoever knows the hash at some point, from a
 certified checkpoint, can therefore check the blocks before it batch by batch, backwards, whoever sends them. Blocks
 that brought nothing new into the log are no part of it. From the same blocks everybody makes the same entries.
+
+The newest blocks are in memory, all that a checkpoint stands for are in the journal. To answer from there it takes the
+hash before what is read, and one for each block would fill the memory: so the hash is kept where every batch begins,
+and a batch, which is what one answer holds, is read as a whole. What was read is believed only if it links that hash
+with the one that was asked for.
 """
 
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from mechdesign.group.block import Block
+from mechdesign.group.packets import BATCH_BLOCKS, BATCH_BYTES
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.wire import digest
 
@@ -46,9 +53,17 @@ class Chronicle:
         self._bytes = 0
         # (hash before, the block's bytes) of the newest blocks.
         self._kept: deque[tuple[bytes, bytes]] = deque()
+        # Where each batch begins, with the hash there, and how many bytes the newest of them has.
+        self._batches: list[tuple[int, bytes]] = []
+        self._batch_bytes = 0
 
     def append(self, block: Block) -> None:
         """A block brought something into the log."""
+        begun = self._batches[-1][0] if self._batches else self.count - BATCH_BLOCKS
+        self._batch_bytes += len(block.wire)
+        if self.count - begun == BATCH_BLOCKS or self._batch_bytes > BATCH_BYTES:
+            self._batches.append((self.count, self.chain))
+            self._batch_bytes = len(block.wire)
         self._kept.append((self.chain, block.wire))
         self._bytes += len(block.wire)
         self.count += 1
@@ -100,3 +115,29 @@ class Chronicle:
             size += len(wire)
             at -= 1
         return self._kept[at - self.first][0], batch[::-1]
+
+    def batch(self, end: int) -> range:
+        """The numbers, below ``end``, of the last batch before it; none where the journal lacks some of them."""
+        if not 0 < end <= self.written:
+            return range(0)
+        return range(self._batches[self._batch_of(end)][0], end)
+
+    def from_batch(
+        self, end: int, named: bytes, begin: int, blocks: Sequence[Block]
+    ) -> tuple[bytes, list[bytes]] | None:
+        """What :meth:`before` gives, from the blocks of the last batch before ``end`` as they were read.
+
+        None where they do not link our log with ``named``.
+        """
+        numbers = self.batch(end)
+        skipped = max(0, begin - numbers.start)
+        if not skipped < len(numbers) == len(blocks):
+            return None
+        digests = [block.digest for block in blocks]
+        before = link(self._batches[self._batch_of(end)][1], digests[:skipped])
+        if link(before, digests[skipped:]) != named:
+            return None
+        return before, [block.wire for block in blocks[skipped:]]
+
+    def _batch_of(self, end: int) -> int:
+        return bisect_left(self._batches, end, key=lambda batch: batch[0]) - 1

@@ -13,7 +13,7 @@ Promises on effects, beside those of every machine:
 from collections.abc import Iterable, Iterator, Sequence
 
 from mechdesign.group.block import Block
-from mechdesign.group.block_manager import BlockManager
+from mechdesign.group.block_manager import BlockManager, parked_bytes_max
 from mechdesign.group.checkpoint import Certified
 from mechdesign.group.committer import CommitRule
 from mechdesign.group.gate import Gate
@@ -21,7 +21,7 @@ from mechdesign.group.instants import earliest
 from mechdesign.group.intake import Intake
 from mechdesign.group.keeping import Keeping
 from mechdesign.group.linearizer import Conflict
-from mechdesign.group.messages import Append, Broadcast, Delivered, GroupEffect
+from mechdesign.group.messages import Append, Broadcast, Delivered, Found, GroupEffect, GroupEvent, Read
 from mechdesign.group.ordering import Ordered, Ordering
 from mechdesign.group.outbox import Outbox
 from mechdesign.group.pacing import Pacing
@@ -38,7 +38,7 @@ from mechdesign.kernel.config import GroupConfig, microseconds
 from mechdesign.kernel.crypto import MemberId, SignatureScheme, Signer
 from mechdesign.kernel.errors import JournalError, LocalProtocolError
 from mechdesign.kernel.machine import Instant
-from mechdesign.transport.messages import LinkDown, LinkEvent, LinkUp, Packet, Send
+from mechdesign.transport.messages import LinkDown, LinkUp, Packet, Send
 
 __all__ = ["GroupCore"]
 
@@ -81,7 +81,8 @@ class GroupCore:
         self._order = Ordering(roster, config.log_bytes_max, rule, View(roster, scheme, convicts))
         self._dag = self._order.dag
         self._watch = Watch(roster)
-        self._manager = BlockManager(self._dag, roster.n, config.parked_per_author, self._watch.equivocates)
+        room, equivocates = parked_bytes_max(roster), self._watch.equivocates
+        self._manager = BlockManager(self._dag, roster.n, config.parked_per_author, equivocates, room)
         self._intake = Intake(roster, scheme, self._manager, config.rounds_ahead_max)
         self._proposer = Proposer(roster, me, self._dag)
         self._outbox = Outbox(roster, signer.public, config.pending_bytes_max)
@@ -90,9 +91,7 @@ class GroupCore:
         retry = microseconds(config.pull_retry_s)
         self._keeping = Keeping(roster, signer, scheme, self._order, self._outbox, self._sync, retry)
         self._turn = Turn(roster, me, config, self._order, self._proposer, self._outbox, self._pacing)
-        self._restored = False
-        self._restoring = False
-        self._resting = False
+        self._restored = self._restoring = self._resting = False
         self._wake: Instant | None = None
         self._down: list[GroupEffect] = []
         self._up: list[GroupEffect] = []
@@ -148,14 +147,13 @@ class GroupCore:
             LocalProtocolError: called before ``restore``, or the request is out of bounds.
         """
         self._require_restored()
-        record = self._outbox.add(request)
-        if record is None:
+        if (record := self._outbox.add(request)) is None:
             return ()
         self._wake = now
         return (Append("own", request.key, record),)
 
-    def receive(self, incoming: LinkEvent, now: Instant) -> Sequence[GroupEffect]:
-        """Take an event from the transport; never raises for what a peer sent."""
+    def receive(self, incoming: GroupEvent, now: Instant) -> Sequence[GroupEffect]:
+        """Take an event from the transport, or what was read; never raises for what a peer sent."""
         self._require_restored()
         place = self._roster.place(incoming.peer)
         if place is None or place == self._me:
@@ -169,6 +167,8 @@ class GroupCore:
                 self._gate.linked(now)
             case LinkDown():
                 self._sync.link_down(place, now)
+            case Found(_, records):
+                self._send(self._keeping.found(place, records, now))
         self._advance(now)
         return self._effects()
 
@@ -225,7 +225,7 @@ class GroupCore:
                     self._block(place, peer, wire, now)
             case Tips() as tips:
                 self._send(self._sync.hear_tips(place, tips, now))
-                self._send(self._keeping.remind(place, tips))
+                self._send(self._keeping.remind(place, tips, now))
                 self._gate.answered(place, tips.rounds[self._me], self._proposer.round)
             case Pull() as pull:
                 self._send(self._sync.serve_pull(place, pull, now))
@@ -245,7 +245,7 @@ class GroupCore:
             return
         if block.author == self._me:
             self._gate.stolen(block.round)
-        self._sync.showed(place, block.digest)
+        self._sync.heard(place, block.digest, now)
         self._sync.arrived(block.digest)
         self._pacing.heard(block.author)
         self._absorb(self._manager.offer(block, peer), place, now)
@@ -304,7 +304,7 @@ class GroupCore:
                 self._proposer.ordered(event.block)
                 self._deliver(event, now)
                 continue
-            self._pacing.committed()
+            self._pacing.committed(self._order.committed_round)
             if event.checkpoint is not None:
                 self._send(self._keeping.reached(event.checkpoint, say=not self._restoring))
 
@@ -390,12 +390,11 @@ class GroupCore:
     def _ids(self, places: Iterable[int]) -> tuple[MemberId, ...]:
         return tuple(self._roster.ids[place] for place in places)
 
-    def _send(self, sends: Iterable[Send]) -> None:
+    def _send(self, sends: Iterable[Send | Read]) -> None:
         self._down.extend(sends)
 
     def _effects(self) -> Sequence[GroupEffect]:
         if not self._restoring:
             self._settle()
-        effects = [*self._down, *self._up]
-        self._down, self._up = [], []
+        effects, self._down, self._up = [*self._down, *self._up], [], []
         return effects

@@ -23,19 +23,20 @@ from mechdesign.group.channel import channel_of, unframe
 from mechdesign.group.committer import CommitRule
 from mechdesign.group.instants import earliest
 from mechdesign.group.messages import (
-    Append,
     Broadcast,
     Change,
     Compact,
+    Downward,
     EvidenceFound,
+    Found,
     GroupEffect,
+    GroupEvent,
     Ready,
     ViewChanged,
     ViewChanging,
 )
 from mechdesign.group.roster import Member, Roster
 from mechdesign.group.status import GroupStatus, outsider
-from mechdesign.group.tolerance import Tolerance
 from mechdesign.group.views.epoch import BEGINNING, Epoch, beginning, read_beginning
 from mechdesign.group.views.guide import Guide
 from mechdesign.group.views.invitation import Invitation
@@ -46,10 +47,10 @@ from mechdesign.group.views.packets import (
     Signatures,
     State,
     Trail,
-    decode_epoch_packet,
     is_epoch_packet,
 )
 from mechdesign.group.views.proofs import Proofs
+from mechdesign.group.views.reception import Reception
 from mechdesign.group.views.said import Said
 from mechdesign.group.views.transition import Transition
 from mechdesign.group.views.view import Convicts, broadcast_of, is_reserved
@@ -57,7 +58,7 @@ from mechdesign.kernel.config import GroupConfig, microseconds
 from mechdesign.kernel.crypto import MemberId, SignatureScheme, Signer
 from mechdesign.kernel.errors import LocalProtocolError
 from mechdesign.kernel.machine import Instant
-from mechdesign.transport.messages import LinkDown, LinkEvent, LinkUp, Packet, Send
+from mechdesign.transport.messages import LinkDown, LinkUp, Packet, Send
 
 __all__ = ["Group"]
 
@@ -112,10 +113,8 @@ class Group:
         self._epoch = self._run(start) if expected is None else None
         self._transition = Transition(start, self._epoch, scheme, config, self._linked, expected)
         self._channels: tuple[bytes, ...] = (channel_of(start),)
-        self._dropped: dict[str, int] = {}
-        self._tolerance = Tolerance()
-        self._proofs = Proofs()
-        self._said = Said()
+        self._reception = Reception()
+        self._proofs, self._said = Proofs(), Said()
         self._down: list[GroupEffect] = []
         self._up: list[GroupEffect] = []
 
@@ -176,8 +175,8 @@ class Group:
         self._take(self._epoch, self._epoch.core.submit(entry, now), now)
         return self._effects(now)
 
-    def receive(self, incoming: LinkEvent, now: Instant) -> Sequence[GroupEffect]:
-        """Take an event from the transport; never raises for what a peer sent."""
+    def receive(self, incoming: GroupEvent, now: Instant) -> Sequence[GroupEffect]:
+        """Take an event from the transport, or what was read; never raises for what a peer sent."""
         self._require_restored()
         match incoming:
             case LinkUp(peer):
@@ -190,13 +189,14 @@ class Group:
                 self._both(incoming, now)
             case Packet(peer, data):
                 self._packet(peer, *unframe(data), now)
+            case Found():
+                self._both(incoming, now)
         return self._effects(now)
 
     def tick(self, now: Instant) -> Sequence[GroupEffect]:
         """Do what was due at ``deadline``."""
         self._require_restored()
-        due = self._transition.due
-        if due is not None and due <= now:
+        if (due := self._transition.due) is not None and due <= now:
             # By now the layer above has been handed the last entries of the epoch.
             self._switch(now)
             return self._effects(now)
@@ -239,16 +239,16 @@ class Group:
         if self._epoch is None:
             detail = refusal or ("" if self._left else "asks for the certificates of the epoch that it is to join")
             state = "left" if self._left else "refusing" if refusal else "joining"
-            return outsider(self.roster, state, detail, tuple(self._linked), tuple(sorted(self._dropped.items())))
+            dropped = tuple(sorted(self._reception.dropped.items()))
+            return outsider(self.roster, state, detail, tuple(self._linked), dropped)
         status = self._epoch.core.status()
-        status = replace(status, dropped=tuple(sorted({**dict(status.dropped), **self._dropped}.items())))
+        status = replace(status, dropped=tuple(sorted({**dict(status.dropped), **self._reception.dropped}.items())))
         closed = self._epoch.core.order.final is not None
         if status.view is not None and closed:
             status = replace(status, view=replace(status.view, closed=True, signed=self._epoch.closing.signed))
         if refusal:
             return replace(status, state="refusing", detail=refusal)
-        newest = self._transition.pursuit.newest.epoch
-        if newest > self.roster.epoch and not closed:
+        if (newest := self._transition.pursuit.newest.epoch) > self.roster.epoch and not closed:
             detail = f"epoch {newest} has begun: fetches what is left of epoch {self.roster.epoch}, or what replaces it"
             return replace(status, state="behind", detail=detail)
         return status
@@ -265,12 +265,7 @@ class Group:
             else:
                 self._point(peer, channel, now)
             return
-        if not self._tolerance.admits(peer, now):
-            self._drop("cut off")
-            return
-        match decode_epoch_packet(data):
-            case None:
-                self._drop("undecodable", peer, now)
+        match self._reception.packet(peer, data, now):
             case Signatures() as said:
                 present = epoch is not None and epoch is self._epoch
                 heard = self._transition.hear(peer, said) if present else None
@@ -279,7 +274,7 @@ class Group:
                 if not present:
                     self._point(peer, channel, now)
                 if not hold:
-                    self._drop("forged", peer, now)
+                    self._reception.drop("forged", peer, now)
             case Ask(state):
                 self._down += self._guide.answer(peer, channel, state, now)
             case Trail(certificates):
@@ -287,7 +282,7 @@ class Group:
                 followed = ([], []) if self._left else self._transition.follow(peer, channel, certificates, now)
                 self._tell((), contradicted or ())
                 if contradicted is None or followed is None:
-                    self._drop("trail", peer, now, self.roster.q)
+                    self._reception.drop("trail", peer, now, self.roster.q)
                 else:
                     self._tell(*followed)
             case State(data):
@@ -298,7 +293,7 @@ class Group:
     def _point(self, peer: MemberId, channel: bytes, now: Instant) -> None:
         sends = self._guide.point(peer, channel, now)
         if sends is None:
-            self._drop("channel")
+            self._reception.drop("channel")
         self._down += sends or ()
 
     # ----------------------------------------------------------------------------------------------------- the switch
@@ -347,7 +342,7 @@ class Group:
 
     # -------------------------------------------------------------------------------------------------------- helpers
 
-    def _both(self, event: LinkUp | LinkDown, now: Instant) -> None:
+    def _both(self, event: LinkUp | LinkDown | Found, now: Instant) -> None:
         for epoch in self.epochs:
             if epoch.roster.place(event.peer) is not None:
                 self._take(epoch, epoch.core.receive(event, now), now)
@@ -356,7 +351,7 @@ class Group:
         """Put effects where they belong; a layer above that has nothing to end is ready at once."""
         changing = False
         for effect in epoch.wrap(effects):
-            if isinstance(effect, Append | Compact | Send):
+            if isinstance(effect, Downward):
                 self._down.append(effect)
                 continue
             if isinstance(effect, EvidenceFound):
@@ -386,15 +381,8 @@ class Group:
         if not self._restored:
             raise LocalProtocolError("call restore first, with no records if the journal is new")
 
-    def _drop(self, reason: str, liar: MemberId | None = None, now: Instant = 0, cost: int = 1) -> None:
-        """Count what is thrown away, and charge whoever sent what no honest peer would."""
-        self._dropped[reason] = self._dropped.get(reason, 0) + 1
-        if liar is not None:
-            self._tolerance.charge(liar, now, cost)
-
     def _effects(self, now: Instant) -> Sequence[GroupEffect]:
         self._down += self._transition.look(now)
         self._down += self._guide.retire(self._epoch)
-        effects = [*self._down, *self._up]
-        self._down, self._up = [], []
+        effects, self._down, self._up = [*self._down, *self._up], [], []
         return effects

@@ -1,14 +1,15 @@
 """What of a neighbour's packets is worth a look: read, screened and judged before anything else is done with it.
 
 What is known, too old or too far ahead is put aside before its signature is checked. What nobody honest sends is
-charged to the neighbour, and so is the work for what brings nothing; one that goes on and on is cut off for a while.
+charged to the neighbour, and so is the work for what brings nothing and for what is asked and told; one that goes on
+and on is cut off for a while.
 """
 
 from mechdesign.group.block import Block, Standing, judge, parse_block
 from mechdesign.group.block_manager import BlockManager
-from mechdesign.group.packets import GroupPacket, LogPart, decode_packet
+from mechdesign.group.packets import Blocks, GroupPacket, LogPart, decode_packet
 from mechdesign.group.roster import Roster
-from mechdesign.group.tolerance import WORK_BURST, WORK_PER_S, Tolerance, work
+from mechdesign.group.tolerance import WORK_BURST, WORK_PER_S, Tolerance, asking, work
 from mechdesign.kernel.crypto import MemberId, SignatureScheme
 from mechdesign.kernel.machine import Instant
 
@@ -60,6 +61,8 @@ class Intake:
         if packet is None:
             self.drop("undecodable", peer, now)
             self._patience.charge(peer, now, work(len(data), None, judged=False))
+        elif not isinstance(packet, Blocks | LogPart):
+            self._patience.charge(peer, now, asking(len(data)))
         return packet
 
     def block(self, peer: MemberId, wire: bytes, undecided: int, now: Instant) -> tuple[Block | None, str | None]:

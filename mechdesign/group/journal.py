@@ -261,6 +261,28 @@ class Journal:
         if (count, amount) != (self._count, self._amount):
             raise self._damaged(f"it holds {count} records, and they are not the {self._count} that were written")
 
+    def read(self, table: str, keys: Iterable[bytes]) -> tuple[bytes, ...]:
+        """The durable records of a table under these keys, in their order, up to the first that is not there.
+
+        Raises:
+            JournalError: a record is damaged.
+        """
+        found: list[bytes] = []
+        try:
+            for key in keys:
+                row = self._database.execute(
+                    "SELECT place, data, sum FROM record WHERE part = ? AND key = ?", (table, key)
+                ).fetchone()
+                if row is None:
+                    break
+                place, data, total = row
+                if type(data) is not bytes or _sum(self._owner, place, table, key, data) != total:
+                    raise self._damaged(f"record {place} (table {table!r}, key {key.hex()!r}) has changed")
+                found.append(data)
+        except sqlite3.Error as error:
+            raise JournalError(f"the journal {self._path} cannot be read: {error}") from error
+        return tuple(found)
+
     def flush(self) -> None:
         """Make everything durable."""
         if self._unsynced:

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from mechdesign.group.block import Block
+from mechdesign.group.block import Block, parse_block
 from mechdesign.group.certifier import Certifier
 from mechdesign.group.checkpoint import Certified, Checkpoint, parse_certified
-from mechdesign.group.messages import Compact
+from mechdesign.group.messages import Compact, Read
 from mechdesign.group.ordering import Ordering
 from mechdesign.group.outbox import Outbox
-from mechdesign.group.packets import LogPart, LogWant, Snapshot, Tips, Vouch
-from mechdesign.group.records import Records
+from mechdesign.group.packets import BATCH_BLOCKS, BATCH_BYTES, LogPart, LogWant, Snapshot, Tips, Vouch
+from mechdesign.group.records import Records, log_keys
 from mechdesign.group.recovery import Recovery
 from mechdesign.group.roster import Roster
 from mechdesign.group.synchronizer import Synchronizer
@@ -57,6 +57,8 @@ class Keeping:
         self._me = me
         self._certifier = Certifier(roster, me, signer, scheme)
         self._recovery = Recovery(roster, scheme, order.chronicle, retry, sync.after)
+        # What neighbours asked for and is being read, one thing for each.
+        self._reading: dict[int, LogWant] = {}
 
     @property
     def deadline(self) -> Instant | None:
@@ -90,8 +92,10 @@ class Keeping:
             sends += self._sync.packet(self._sync.lacking(place, signer), relayed)
         return sends, None if hold else "forged"
 
-    def remind(self, place: int, tips: Tips) -> list[Send]:
-        """Make good signatures that a neighbour may have missed."""
+    def remind(self, place: int, tips: Tips, now: Instant) -> list[Send]:
+        """Make good signatures that a neighbour may have missed; the same only once in a while."""
+        if not self._sync.reminds(place, self._certifier.known, now):
+            return []
         proof = self._certifier.proof() if tips.floor < self._certifier.floor else None
         vouches = [vouch for vouch in (proof, self._certifier.vouch()) if vouch is not None]
         return [send for vouch in vouches for send in self._sync.packet((place,), vouch)]
@@ -131,17 +135,44 @@ class Keeping:
 
     def packet(
         self, place: int, packet: LogWant | LogPart | Snapshot | Vouch, now: Instant
-    ) -> tuple[list[Send], str | None]:
+    ) -> tuple[Sequence[Send | Read], str | None]:
         """Take what a neighbour sent; gives the answer, and why it is dropped if it is."""
         match packet:
             case LogWant():
-                return self._sync.serve_log(place, packet, self._order.chronicle, now), None
+                return self._serve_log(place, packet, now), None
             case LogPart():
                 return [], self._recovery.take(packet, now)
             case Snapshot():
                 return [], self._take_snapshot(place, packet, now)
             case Vouch():
                 return self._hear(place, packet, now)
+
+    def _serve_log(self, place: int, want: LogWant, now: Instant) -> Sequence[Send | Read]:
+        """Send blocks of the log from memory, or read what is only in the journal any more."""
+        chronicle = self._order.chronicle
+        if not self._sync.affords(place, now):
+            return []
+        found = chronicle.before(want.end, want.named, want.begin, BATCH_BLOCKS, BATCH_BYTES)
+        if found is not None:
+            return self._sync.serve_log(place, LogPart(want.end, found[0], tuple(found[1])), now)
+        numbers = chronicle.batch(want.end)
+        known = chronicle.hash_at(want.end) in (None, want.named)
+        if not known or not want.begin < want.end or not numbers or place in self._reading:
+            return []
+        self._reading[place] = want
+        return [Read(self._roster.ids[place], *log_keys(numbers))]
+
+    def found(self, place: int, records: Sequence[bytes], now: Instant) -> list[Send]:
+        """Send a neighbour what was read for it; it pays for what was read in vain, too."""
+        want = self._reading.pop(place, None)
+        if want is None:
+            return []
+        blocks = [block for block in (parse_block(wire, self._roster) for wire in records) if block is not None]
+        found = self._order.chronicle.from_batch(want.end, want.named, want.begin, blocks)
+        if found is None:
+            self._sync.spent(place, sum(map(len, records)), now)
+            return []
+        return self._sync.serve_log(place, LogPart(want.end, found[0], tuple(found[1])), now)
 
     def _take_snapshot(self, place: int, snapshot: Snapshot, now: Instant) -> str | None:
         """A neighbour says that what we ask for is no longer kept."""

@@ -22,6 +22,7 @@ from mechdesign.group.messages import (
     Compact,
     Delivered,
     GroupEffect,
+    GroupEvent,
     Ready,
     ViewChanged,
 )
@@ -32,12 +33,13 @@ from mechdesign.group.multicast.private import PRIVATE, FalseEnvelope, Private, 
 from mechdesign.group.roster import Roster
 from mechdesign.group.status import GroupStatus
 from mechdesign.group.topology import Located
+from mechdesign.group.whereabouts import Whereabouts
 from mechdesign.kernel.config import GroupConfig
 from mechdesign.kernel.crypto import MemberId, SignatureScheme, Signer
 from mechdesign.kernel.errors import JournalError, LocalProtocolError, WireError
 from mechdesign.kernel.machine import Instant
 from mechdesign.kernel.wire import decode, encode
-from mechdesign.transport.messages import LinkDown, LinkEvent, LinkUp, Packet, Send
+from mechdesign.transport.messages import LinkDown, LinkUp, Packet, Send
 
 __all__ = ["GroupLayer", "LayerEffect", "LayerRequest", "MulticastEvent"]
 
@@ -87,6 +89,7 @@ class GroupLayer:
         self._here: dict[MemberId, None] = {}
         self._kept: dict[bytes, None] = {}
         self._whispers: dict[bytes, Private] = {}
+        self._whereabouts = Whereabouts()
         self._beside = self._new()
 
     # ------------------------------------------------------------------------------------------------- three verbs
@@ -108,12 +111,13 @@ class GroupLayer:
         effects = self.group.restore(records, now)
         self._kept = dict.fromkeys(key for table, key, _ in records if table == TABLE)
         self._beside = self._new()
-        if self._beside is not None:
-            self._beside.restore(records, now)
+        untold = () if self._beside is None else self._beside.restore(records, now)
         self._whispers = {key: _read_whisper(key, data) for table, key, data in records if table == _WHISPER}
         told = [each for effect in effects for each in self._beside_order(effect)]
+        located = self._whereabouts.restore(records, self.group.roster)
         # An epoch may have ended before we could send them again.
-        return [*self._hand_on(left_behind(records, self.group.roster), now), *told, *self._whisper_again(now)]
+        again = self._hand_on(left_behind(records, self.group.roster), now)
+        return [*again, *told, *untold, *self._whisper_again(now), *located]
 
     def submit(self, request: LayerRequest, now: Instant) -> Sequence[LayerEffect]:
         """Take a request.
@@ -133,8 +137,8 @@ class GroupLayer:
         self._whispers[request.key] = request
         return [Append(_WHISPER, request.key, encode((request.to, request.data))), *effects]
 
-    def receive(self, incoming: LinkEvent, now: Instant) -> Sequence[LayerEffect]:
-        """Take an event from the transport; never raises for what a peer sent."""
+    def receive(self, incoming: GroupEvent, now: Instant) -> Sequence[LayerEffect]:
+        """Take an event from the transport, or what was read; never raises for what a peer sent."""
         beside: list[LayerEffect] = []
         match incoming:
             case LinkUp(peer):
@@ -143,6 +147,8 @@ class GroupLayer:
             case LinkDown(peer):
                 self._linked.pop(peer, None)
                 self._here.pop(peer, None)
+                # It told us while it could not be of use, and may itself know of nobody now.
+                beside += self._whereabouts.of(peer)
                 place = self.group.roster.place(peer)
                 if place is not None and self._beside is not None:
                     self._beside.link_down(place, now)
@@ -258,9 +264,10 @@ class GroupLayer:
                     for _, key in gone:
                         self._kept.pop(key, None)
                     out.append(effect)
-                case Located(member) if member in self._linked:
+                case Located(member):
+                    out += self._whereabouts.hear(effect)
                     # Who has a link with us need not be found: to dial it anew would cut that link.
-                    continue
+                    out += [] if member in self._linked else [effect]
                 case _:
                     out.append(effect)
         return out
@@ -270,7 +277,8 @@ class GroupLayer:
         outstanding = () if self._beside is None else self._beside.outstanding
         self._here.clear()
         self._beside = self._new()
-        return [*self._hand_on(outstanding, now), change, *self._whisper_again(now)]
+        forgotten = self._whereabouts.change(change.roster)
+        return [*self._hand_on(outstanding, now), *forgotten, change, *self._whisper_again(now)]
 
     def _hand_on(self, letters: Iterable[Direct], now: Instant) -> list[LayerEffect]:
         """Send letters of a past epoch again, to those who are still members, as their old records go."""

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from mechdesign.group.roster import Member, Roster
 from mechdesign.kernel.crypto import MemberId
-from mechdesign.transport.messages import Send
+from mechdesign.transport.messages import LinkEvent, Send
 
 __all__ = [
     "Append",
@@ -13,13 +13,17 @@ __all__ = [
     "Change",
     "Compact",
     "Delivered",
+    "Downward",
     "EvidenceFound",
     "Exclude",
     "Expel",
+    "Found",
     "GroupEffect",
+    "GroupEvent",
     "Inclusion",
     "Join",
     "Leave",
+    "Read",
     "Ready",
     "Submission",
     "ViewChanged",
@@ -144,6 +148,34 @@ class Compact:
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """Effect: read records that an earlier :class:`Compact` wrote; answered by exactly one :class:`Found`.
+
+    Attributes:
+        peer: who asked for them.
+        table: where they stand.
+        keys: which of them, in the order of the answer.
+    """
+
+    peer: MemberId
+    table: str
+    keys: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Event: what a :class:`Read` found.
+
+    Attributes:
+        peer: who asked for it.
+        records: as they were written, up to the first that is not there.
+    """
+
+    peer: MemberId
+    records: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Join:
     """A change of the view: take a member in.
 
@@ -227,5 +259,11 @@ class ViewChanged:
     state: bytes
 
 
-GroupEffect: TypeAlias = Append | Compact | Send | Delivered | EvidenceFound | ViewChanging | ViewChanged
+GroupEvent: TypeAlias = LinkEvent | Found
+"""What comes to the group layer from below: from its links, and from its journal."""
+
+Downward: TypeAlias = Append | Compact | Read | Send
+"""What the group layer asks of its journal and of its links."""
+
+GroupEffect: TypeAlias = Downward | Delivered | EvidenceFound | ViewChanging | ViewChanged
 """Everything that the group layer asks for, downward and upward."""

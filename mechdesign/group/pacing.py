@@ -3,8 +3,9 @@
 After the first q blocks of a round a member waits for the unsuspected rest, for a multiple of the recent time to
 quorum and never longer than the round timeout. Suspicion is a local hint that shortens waiting and nothing else. It
 ends with the suspect's next valid block; then it was wrong, and the wait for that member grows, up to four times the
-normal one; each commit halves the extra. After 3(b + 2) own rounds without a commit nobody is suspected, members wait
-the whole timeout, and it doubles: otherwise two liars and one slow member could stall seven.
+normal one; each commit halves the extra. Once 3(b + 2) own rounds wait for a commit nobody is suspected, members wait
+the whole timeout, and it doubles: otherwise two liars and one slow member could stall seven. Rounds above a committed
+leader go on waiting: otherwise what its history lacks could wait as long again.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ _EXTRA_MAX = 3 * _ONE
 _SAMPLES = 8
 _DOUBLINGS_MAX = 6
 _INSTANTS_MAX = 64
+# How many rounds above a leader its commit takes at the least.
+_SPAN = 2
 
 
 class Pacing:
@@ -45,7 +48,7 @@ class Pacing:
 
     @property
     def desperate(self) -> bool:
-        """Whether so many rounds passed without a commit that everybody is waited for."""
+        """Whether so many rounds wait for a commit that everybody is waited for."""
         return self._barren >= self._patience
 
     @property
@@ -84,9 +87,9 @@ class Pacing:
             self._suspected[place] = False
             self._extra[place] = min(_EXTRA_MAX, 2 * self._extra[place] + _ONE)
 
-    def committed(self) -> None:
-        """Something was committed."""
-        self._barren = 0
+    def committed(self, round_: int) -> None:
+        """A leader of a round was committed; the rounds that it could not bring out still wait."""
+        self._barren = max(0, self._own_round - round_ - _SPAN)
         self._extra = [extra // 2 for extra in self._extra]
 
     def wait(self, round_: int, absent: Sequence[int], now: Instant) -> Instant | None:

@@ -85,6 +85,17 @@ class Pulls:
         """A block is there, accepted or parked: nobody need be asked for it."""
         self._pulls.pop(digest, None)
 
+    def link_up(self, place: int, now: Instant) -> list[tuple[int, Pull]]:
+        """Ask a neighbour that can be reached from now on for everything, and the others no more slowly than at first.
+
+        Whoever was asked until now may be a liar that was our only neighbour. The rotation goes on as it was: a
+        neighbour whose link comes and goes does not become the only one that is asked.
+        """
+        for pull in self._pulls.values():
+            pull.tries, pull.due = min(pull.tries, 1), min(pull.due, now + self._retry)
+        self.due = min((pull.due for pull in self._pulls.values()), default=None)
+        return self._packets({place: [digest for digest, pull in self._pulls.items() if self._needed(pull.reference)]})
+
     def again(self, now: Instant) -> list[tuple[int, Pull]]:
         """Ask the next neighbour for what did not come; gives (neighbour, pull)."""
         asks: dict[int, list[bytes]] = {}

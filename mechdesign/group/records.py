@@ -25,13 +25,18 @@ from mechdesign.kernel.crypto import SignatureScheme
 from mechdesign.kernel.errors import JournalError, WireError
 from mechdesign.kernel.wire import decode, encode
 
-__all__ = ["Records", "Restored", "read_records"]
+__all__ = ["Records", "Restored", "log_keys", "read_records"]
 
 _NEWEST = b"newest"
 
 
 def _numbered(number: int) -> bytes:
     return number.to_bytes(8, "big")
+
+
+def log_keys(numbers: Iterable[int]) -> tuple[str, tuple[bytes, ...]]:
+    """Table and keys of the blocks of the log that have these numbers."""
+    return "log", tuple(map(_numbered, numbers))
 
 
 def _refused(table: str, key: bytes) -> JournalError:

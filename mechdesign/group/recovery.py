@@ -1,8 +1,9 @@
 """Fetches the log up to a certified checkpoint, for a member that fell behind what blocks are served for.
 
 The checkpoint names the hash at the end of its log. Blocks are asked for backwards from there, batch by batch; each
-batch has to end in the hash that is expected, so whoever sends one can only send the right one or be passed over. When
-the batches reach down to our own log the whole is consistent with it, and we go on from the checkpoint.
+batch has to end in the hash that is expected, so whoever sends one can only send the right one or be passed over. Who
+sends little at a time is not asked twice in a row: one could make the way back take as long as it likes. When the
+batches reach down to our own log the whole is consistent with it, and we go on from the checkpoint.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from mechdesign.group.block import Block, Standing, judge, parse_block
 from mechdesign.group.checkpoint import Certified
 from mechdesign.group.chronicle import Chronicle, link
-from mechdesign.group.packets import LogPart, LogWant
+from mechdesign.group.packets import BATCH_BLOCKS, BATCH_BYTES, LogPart, LogWant
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import SignatureScheme
 from mechdesign.kernel.machine import Instant
@@ -126,7 +127,9 @@ class Recovery:
         fetch.parts += reversed(blocks)
         fetch.end -= len(blocks)
         fetch.named = part.before
-        fetch.tries, fetch.due = 0, now
+        # A whole batch brings us on, whoever it is from; for less the next neighbour is asked, as for silence.
+        whole = len(blocks) == BATCH_BLOCKS or sum(map(len, part.blocks)) >= BATCH_BYTES // 2
+        fetch.tries, fetch.due = 0 if whole else 1, now
         return None
 
     def whole(self) -> list[Block] | None:

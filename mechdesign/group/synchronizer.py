@@ -11,12 +11,11 @@ links starves nobody but itself.
 is the business of ``catchup``.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from mechdesign.group.block import Block, Reference
 from mechdesign.group.block_manager import Missing
 from mechdesign.group.catchup import CatchUp
-from mechdesign.group.chronicle import Chronicle
 from mechdesign.group.dag import Dag
 from mechdesign.group.instants import earliest
 from mechdesign.group.meter import Meter
@@ -25,7 +24,6 @@ from mechdesign.group.packets import (
     BATCH_BYTES,
     GroupPacket,
     LogPart,
-    LogWant,
     Pull,
     Snapshot,
     Tips,
@@ -79,6 +77,8 @@ class Synchronizer:
         self._tips_interval = self._tips_min
         self._tips_due: Instant | None = None
         self._told_at: dict[int, Instant] = {}
+        self._replied_at: dict[int, Instant] = {}
+        self._reminded: dict[int, tuple[Hashable, Instant]] = {}
         self._urged = False
         self._progress_at: Instant | None = None
         self.catchup = CatchUp(roster, me, config, dag)
@@ -107,9 +107,12 @@ class Synchronizer:
         if place not in self._linked:
             self._linked = self._pulls.linked = sorted([*self._linked, place])
         self._links_of.pop(place, None)
+        self._replied_at.pop(place, None)
+        self._reminded.pop(place, None)
         self.catchup.linked(place)
         self._hasten(now + self._tips_min // 8)
-        return self._tips((place,), reply=True, now=now)
+        pulls = [self._send(asked, pull) for asked, pull in self._pulls.link_up(place, now)]
+        return [*self._tips((place,), reply=True, now=now), *pulls]
 
     def link_down(self, place: int, now: Instant) -> None:
         """A neighbour cannot be reached; the others hear of it soon, since they may have relied on that link."""
@@ -121,8 +124,13 @@ class Synchronizer:
 
     # ----------------------------------------------------------------------------------------------------- blocks
 
+    def heard(self, place: int, digest: bytes, now: Instant) -> None:
+        """A neighbour sent us a block that is worth a look."""
+        self.catchup.heard(place, now)
+        self.showed(place, digest)
+
     def showed(self, place: int, digest: bytes) -> None:
-        """A neighbour sent us a block."""
+        """A neighbour has a block."""
         self._shown[digest] = self._shown.get(digest, 0) | 1 << place
         if len(self._shown) > self._shown_max:
             del self._shown[next(iter(self._shown))]
@@ -170,7 +178,7 @@ class Synchronizer:
 
     def serve_pull(self, place: int, pull: Pull, now: Instant) -> list[Send]:
         """Answer a pull with what we have of it."""
-        if not self._affords(place, now):
+        if not self.affords(place, now):
             return []
         found = (self._dag.get(digest) for digest in dict.fromkeys(pull.digests))
         return self._charged(place, self._batch(place, (block for block in found if block is not None)), now)
@@ -191,17 +199,33 @@ class Synchronizer:
     def hear_tips(self, place: int, tips: Tips, now: Instant) -> list[Send]:
         """A neighbour told what it has: answer it, ask for what it has more, tell it when it has less."""
         self.catchup.claims(place, tips.rounds, tips.floor)
+        self.catchup.heard(place, now)
         self._links_of[place] = tips.links
         sends = []
         kept = self._dag.floor
         lags = any(theirs < own >= kept for theirs, own in zip(tips.rounds, self._dag.tips(), strict=True))
-        told = self._told_at.get(place)
-        if tips.reply or (lags and (told is None or now >= told + self._retry)):
+        if (tips.reply and self._rested(self._replied_at.get(place), now)) or (
+            lags and self._rested(self._told_at.get(place), now)
+        ):
+            if tips.reply:
+                self._replied_at[place] = now
             sends += self._tips((place,), reply=False, now=now)
         self.catchup.answered(place, now)
         if self.catchup.ahead(place, self.catchup.floor()):
             sends += self._want(now)
         return sends
+
+    def reminds(self, place: int, state: Hashable, now: Instant) -> bool:
+        """Whether a neighbour is told again what it may have missed: at once what is new, the same once in a while."""
+        said = self._reminded.get(place)
+        if said is not None and said[0] == state and not self._rested(said[1], now):
+            return False
+        self._reminded[place] = state, now
+        return True
+
+    def _rested(self, at: Instant | None, now: Instant) -> bool:
+        """Whether what was last said at a time, if ever, may be said again."""
+        return at is None or now >= at + self._retry
 
     def promises(self, place: int, author: int, round_: int, now: Instant) -> list[Send]:
         """A neighbour sent a block from far ahead of us: it can help us to catch up."""
@@ -213,24 +237,22 @@ class Synchronizer:
 
         One that may need what we no longer keep is sent the snapshot that stands for it instead.
         """
-        if not self._affords(place, now):
+        if not self.affords(place, now):
             return []
         if want.collection < self._dag.floor and snapshot is not None:
             return self._charged(place, [self._send(place, snapshot)], now)
         batch = self._batch(place, self._dag.newer(want.rounds))
         return self._charged(place, [*batch, *self._tips((place,), reply=False, now=now)], now)
 
-    def serve_log(self, place: int, want: LogWant, chronicle: Chronicle, now: Instant) -> list[Send]:
-        """Send blocks of the log, if they are still in memory."""
-        if not self._affords(place, now):
-            return []
-        found = chronicle.before(want.end, want.named, want.begin, BATCH_BLOCKS, BATCH_BYTES)
-        if found is None:
-            return []
-        before, blocks = found
-        return self._charged(place, [self._send(place, LogPart(want.end, before, tuple(blocks)))], now)
+    def serve_log(self, place: int, part: LogPart, now: Instant) -> list[Send]:
+        """Send blocks of the log."""
+        return self._charged(place, [self._send(place, part)], now)
 
-    def _affords(self, place: int, now: Instant) -> bool:
+    def spent(self, place: int, read: int, now: Instant) -> None:
+        """So many bytes were read for a neighbour, and were not what it asked for."""
+        self._meter.charge(place, read, now)
+
+    def affords(self, place: int, now: Instant) -> bool:
         """Whether a neighbour has not asked for more than its share; one that has is not answered."""
         if self._meter.allows(place, now):
             return True

@@ -5,14 +5,16 @@ It costs us what it takes to find that out, and so it may cost us that only so o
 its packets are dropped unread. A new link fills nothing up.
 
 What is known already, too old or too far ahead comes from honest peers too, and is no lie. Yet it has to be read before
-that is seen, so there is a second, far larger allowance for the work that it makes.
+that is seen, so there is a second, far larger allowance for the work that it makes. What is asked and told beside the
+blocks is paid from it too, each packet of it, whether it brings something or not: honest members ask and tell seldom,
+and one that does so without end makes as much work as one that sends the same block again and again.
 """
 
 from mechdesign.group.meter import Meter
 from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.machine import Instant
 
-__all__ = ["WORK_BURST", "WORK_PER_S", "Tolerance", "work"]
+__all__ = ["WORK_BURST", "WORK_PER_S", "Tolerance", "asking", "work"]
 
 WORK_PER_S = 200_000
 """Work for nothing that one peer may cause; of :func:`work`'s units a core does about a million a second."""
@@ -29,6 +31,7 @@ _READING = 16
 _PER_BYTE = 4
 _PER_LEAF = 2
 _JUDGING, _HASHING = 60, 8
+_ASKING, _BYTES_ASKED = 60, 64
 
 
 class Tolerance:
@@ -59,6 +62,14 @@ class Tolerance:
             if len(self._meters) > _PEERS_MAX:
                 del self._meters[next(iter(self._meters))]
         self._meters[peer].charge(0, cost, now)
+
+
+def asking(length: int) -> int:
+    """About how many microseconds it takes to read and answer a packet that brings no blocks; ``length`` is its bytes.
+
+    What the answer takes to send is metered by its bytes, where there is one.
+    """
+    return _ASKING + length // _BYTES_ASKED
 
 
 def work(length: int, leaves: int | None, *, judged: bool) -> int:

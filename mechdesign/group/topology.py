@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mechdesign.group.roster import Roster
+from mechdesign.group.tolerance import Tolerance
 from mechdesign.kernel.crypto import SIGNATURE_BYTES, MemberId, SignatureScheme, Signer
 from mechdesign.kernel.errors import LocalProtocolError, WireError
 from mechdesign.kernel.machine import Instant
@@ -121,6 +122,7 @@ class Topology:
         # Of each member the number, the links and the packet of its newest statement, and when we took it.
         self._known: dict[int, tuple[int, frozenset[int], bytes]] = {}
         self._taken_at: dict[int, Instant] = {}
+        self._tolerance = Tolerance()
 
     @property
     def deadline(self) -> Instant | None:
@@ -155,8 +157,12 @@ class Topology:
 
     def receive(self, place: int, data: bytes, now: Instant) -> list[Send]:
         """Take a statement that a neighbour made or passed on; never raises."""
+        neighbour = self.roster.ids[place]
+        if not self._tolerance.admits(neighbour, now):
+            return []
         read = _read(data, self.roster)
         if read is None:
+            self._tolerance.charge(neighbour, now)
             return []
         author, number, links, address, body, signature = read
         known = self._known.get(author)
@@ -168,6 +174,7 @@ class Topology:
         if author == self._me and number <= self._number:
             return []
         if not self._scheme.verify(self.roster.ids[author], digest(_TAG, self.roster.digest, body), signature):
+            self._tolerance.charge(neighbour, now)
             return []
         if author == self._me:
             self._number = number

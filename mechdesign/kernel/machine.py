@@ -6,9 +6,10 @@ simulator drive the same objects.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias, TypeVar
 
-__all__ = ["SECOND", "Entropy", "Instant", "Machine"]
+__all__ = ["SECOND", "Again", "Entropy", "Instant", "Machine"]
 
 Instant: TypeAlias = int
 """Microseconds on the driver's monotonic clock; only differences mean anything."""
@@ -18,6 +19,18 @@ SECOND: Instant = 1_000_000
 
 Entropy: TypeAlias = Callable[[int], bytes]
 """``entropy(n)`` returns n fresh random bytes; seeded in the simulator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Something to be told that an earlier life has told already, after that life's journal was taken back.
+
+    Attributes:
+        effect: what is told.
+    """
+
+    effect: object
+
 
 RequestT_contra = TypeVar("RequestT_contra", contravariant=True)
 IncomingT_contra = TypeVar("IncomingT_contra", contravariant=True)

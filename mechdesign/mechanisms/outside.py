@@ -56,6 +56,9 @@ class Outside:
         """Nothing is waited for."""
         return ()
 
+    def asked_at(self, session: bytes) -> None:
+        """Nothing is computed."""
+
     def is_open(self, asked: Asked) -> bool:
         """Nothing is asked."""
         return False

@@ -11,7 +11,8 @@ import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -20,7 +21,7 @@ from typing import Any, Final
 from mechdesign.kernel.errors import MechanismError
 from mechdesign.mechanisms.base import Mechanism
 
-__all__ = ["BUILT_IN", "GROUP", "all_mechanisms", "load", "names"]
+__all__ = ["BUILT_IN", "GROUP", "all_mechanisms", "load", "look_again", "names"]
 
 AnyMechanism = type[Mechanism[Any, Any, Any]]
 
@@ -144,6 +145,11 @@ def load(name: str) -> AnyMechanism:
     return found
 
 
+def look_again() -> None:
+    """Forget which entry points are installed: they are looked up once in a process, and a lookup reads many files."""
+    _plugins.cache_clear()
+
+
 def _full_name(name: str, known: tuple[str, ...]) -> str:
     if name in known:
         return name
@@ -162,7 +168,8 @@ def _full_name(name: str, known: tuple[str, ...]) -> str:
     raise MechanismError(f"there is no mechanism {name!r}: {hint}")
 
 
-def _plugins() -> dict[str, EntryPoint]:
+@cache
+def _plugins() -> Mapping[str, EntryPoint]:
     """Return the entry points by full name; a name without a version stands for version 1. Ours cannot be replaced."""
     found: dict[str, EntryPoint] = {}
     for entry in sorted(entry_points(group=GROUP), key=lambda one: (one.name, one.value)):
@@ -170,7 +177,7 @@ def _plugins() -> dict[str, EntryPoint]:
         full = f"{plain}/{version or 1}"
         if (version or "1").isdecimal() and full not in BUILT_IN:
             found.setdefault(full, entry)
-    return found
+    return MappingProxyType(found)
 
 
 def _load_plugin(entry: EntryPoint) -> AnyMechanism:

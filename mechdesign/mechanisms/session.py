@@ -99,6 +99,7 @@ class _Session:
     computation: Computation | None
     job: Job | None = None
     enrolled: bool = False
+    plays: bool = False
     asked_step: int | None = None
     answered: set[int] = field(default_factory=set)
 
@@ -223,7 +224,7 @@ class SessionCore:
         session = _Session(event.proposer, proposal, computation)
         self._sessions[event.session] = session
         answer = "not asked"
-        answers: tuple[SessionEffect, ...] = ()
+        answers: tuple[SessionEffect, ...]
         if event.asked:
             enrolled = sum(open_.enrolled for open_ in self._sessions.values())
             other = "" if event.proposer == self._member else self._names[self._member]
@@ -231,7 +232,7 @@ class SessionCore:
             session.enrolled = not reason
             answer = "declined" if reason else "enrolled"
             answers = (self._decline(event.session, reason, session) if reason else Enrol(event.session),)
-        elif computation is None:
+        else:
             answers = (self._decline(event.session, reason, session),)
         told = SessionProposed(
             event.session,
@@ -261,7 +262,9 @@ class SessionCore:
         if session is None or session.computation is None:
             return ()  # without the code we follow the log, and sign nothing
         session.asked_step = None
-        job = Job(session_id, session.proposer, partial(_step, session.computation, event))
+        if isinstance(event, Enrolled):
+            session.plays = self._member in dict(event.players)
+        job = Job(session_id, session.proposer, session.plays, partial(_step, session.computation, event))
         if (reaction := self._work.begin(job)) is None:
             session.job = job
             return ()

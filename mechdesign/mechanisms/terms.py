@@ -6,6 +6,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Final, TypeAlias
 
+from mechdesign.decision.books import BOOKS_BYTES_MAX, BYTES_PER_PROPOSER
 from mechdesign.decision.messages import Proposed
 from mechdesign.decision.proposal import Proposal, Sanction, Seal
 from mechdesign.kernel import wire
@@ -124,7 +125,9 @@ class Policy:
             most = "any amount" if proposal.payment_max is None else f"up to {proposal.payment_max}"
             return f"a player could owe {most}, and this member pays at most {self.payment_max}"
         if not carried:
-            return f"the books have no room for what {proposal.custodian} would receive: pay-outs are not reported yet"
+            room = f"{BYTES_PER_PROPOSER >> 10} KiB for a proposer's sessions, {BOOKS_BYTES_MAX >> 10} KiB in all"
+            free = "report pay-outs that were made, or wait for sessions to end"
+            return f"the books have no room for what {proposal.custodian} would receive ({room}): {free}"
         if enrolled >= self.sessions_max:
             return f"this member takes part in {enrolled} sessions already"
         if proposal.report_bytes > self.report_bytes_max:

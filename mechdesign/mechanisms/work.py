@@ -23,12 +23,14 @@ class Job:
 
     Attributes:
         session: the session.
-        proposer: who proposed it; one of its sessions computes at a time.
+        proposer: who proposed it.
+        plays: whether this member plays in it, so that no other session may keep it waiting.
         run: computes the step; called once.
     """
 
     session: SessionId
     proposer: MemberId
+    plays: bool
     run: Callable[[], Reaction]
 
 

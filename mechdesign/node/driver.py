@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from mechdesign.group.journal import Journal
-from mechdesign.group.messages import Append, Compact
+from mechdesign.group.messages import Append, Compact, Found, GroupEvent, Read
 from mechdesign.kernel.errors import InputError, LocalProtocolError
-from mechdesign.kernel.machine import SECOND, Instant
+from mechdesign.kernel.machine import SECOND, Again, Instant
 from mechdesign.node.links import TransportFactory
 from mechdesign.transport.face import Transport
 from mechdesign.transport.messages import LinkEvent, Send
@@ -47,8 +47,8 @@ class Driven(Protocol):
         """Take a request from above."""
         ...
 
-    def receive(self, incoming: LinkEvent, now: Instant) -> Sequence[object]:
-        """Take a link event."""
+    def receive(self, incoming: Any, now: Instant) -> Sequence[object]:
+        """Take a link event, or what it asked to have read."""
         ...
 
     def tick(self, now: Instant) -> Sequence[object]:
@@ -73,7 +73,7 @@ class Driver:
         closing: is run when the driver closes, before its links do; with the error that ended it, or None.
 
     Attributes:
-        replaying: whether what is told now was told in an earlier life.
+        replaying: whether what is told now follows from what the journal brought back, so an earlier life was told it.
     """
 
     def __init__(
@@ -96,8 +96,9 @@ class Driver:
         self._tell = tell
         self._written = written
         self._at_close = closing
-        self._inputs: deque[LinkEvent] = deque()
-        self._effects: deque[object] = deque()
+        self._inputs: deque[GroupEvent] = deque()
+        # Each with whether it is of the journal that was taken back.
+        self._effects: deque[tuple[object, bool]] = deque()
         self._performing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turn: asyncio.Handle | None = None
@@ -116,7 +117,7 @@ class Driver:
     async def start(self) -> None:
         """Open and replay the journal, then open the links.
 
-        Events of earlier lives are told again, with :attr:`replaying` set.
+        Events of earlier lives are told again, with :attr:`replaying` set; some only later, as :class:`Again`.
 
         Raises:
             JournalError: the journal is in use, damaged, or of another member or group.
@@ -131,11 +132,7 @@ class Driver:
             if self._open_journal is not None:
                 self._journal = self._open_journal()
                 records = self._journal.records()
-            self.replaying = True
-            try:
-                self._perform(self._machine.restore(records, clock()))
-            finally:
-                self.replaying = False
+            self._perform(self._machine.restore(records, clock()), again=True)
             await self._transport.start()
         except BaseException:
             self._done.cancel()
@@ -281,28 +278,34 @@ class Driver:
         if deadline is not None and self._loop is not None:
             self._alarm = self._loop.call_later(max(0, deadline - clock()) / SECOND, self._soon)
 
-    def _perform(self, effects: Iterable[object]) -> None:
+    def _perform(self, effects: Iterable[object], *, again: bool = False) -> None:
         """Perform effects in order; what is caused meanwhile by callbacks is performed after them."""
-        self._effects.extend(effects)
+        self._effects.extend((effect, again) for effect in effects)
         if self._performing:
             return
         self._performing = True
         try:
             while self._effects:
-                effect = self._effects.popleft()
+                effect, self.replaying = self._effects.popleft()
+                if isinstance(effect, Again):
+                    effect, self.replaying = effect.effect, True
                 match effect:
                     case Append() | Compact():
                         self._write(effect)
                     case Send(peer, data):
                         self._transport.send(peer, data)
+                    case Read(peer, table, keys):
+                        records = () if self._journal is None else self._journal.read(table, keys)
+                        self._inputs.append(Found(peer, records))
+                        self._soon()
                     case _:
                         self._tell(effect)
         finally:
-            self._performing = False
+            self._performing = self.replaying = False
 
     def _write(self, first: Append | Compact) -> None:
         batch: list[Append | Compact] = [first]
-        while self._effects and isinstance(following := self._effects[0], Append | Compact):
+        while self._effects and isinstance(following := self._effects[0][0], Append | Compact):
             batch.append(following)
             self._effects.popleft()
         if self._journal is not None:

@@ -171,7 +171,8 @@ class Node:
     async def start(self) -> None:
         """Open and replay the journal, then open the links.
 
-        Events of earlier lives are told again, with :attr:`replaying` set.
+        Events of earlier lives are told again, with :attr:`replaying` set: most of them here, and what follows from a
+        long computation when that is done.
 
         Raises:
             JournalError: the journal is in use, damaged, or of another member or group.
@@ -183,7 +184,11 @@ class Node:
 
     @property
     def replaying(self) -> bool:
-        """Whether events that are told now were told in an earlier life."""
+        """Whether what is told now follows from entries that the journal held when this life began.
+
+        An earlier life was told it, unless that ended first, such as during the computation: whoever has to act on an
+        event exactly once keeps a note of its own that it did.
+        """
         return self._driver.replaying
 
     async def run(self) -> None:

@@ -1,14 +1,18 @@
 """Computes the steps of sessions in threads, so that a long one stops nothing else in this process.
 
 Most steps take a few milliseconds: a step is waited for as long as :data:`PATIENCE_S`, and only what takes longer goes
-on beside the loop, as ``Computed``. One proposer's sessions have one job at a time, so there are no more threads than
-members. They are daemons: whoever stops a node, or leaves the program, waits for none of them.
+on beside the loop, as ``Computed``. A session in which this member plays has a thread of its own while it computes:
+whoever waits in a line may miss a phase, and lose its deposit. The other sessions of one proposer share a thread. So
+there are no more threads than members, and sessions that the member agreed to play in (``Policy.sessions_max``). They
+are daemons: whoever stops a node, or leaves the program, waits for none of them.
 """
 
 import asyncio
 import contextlib
+import sys
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 
 from mechdesign.mechanisms.work import Computed, Job, Reaction
 
@@ -17,9 +21,43 @@ __all__ = ["PATIENCE_S", "Workers"]
 PATIENCE_S = 0.02
 """So long the loop waits for a step before it goes on without it, in seconds."""
 
+_TURN_S_MIN = 0.0005
+
+
+class _Turns:
+    """Shares the interpreter: the more threads compute, the sooner each gives way to whoever else has something to do.
+
+    With turns of the usual five milliseconds a loop beside 64 of them would wait for seconds whenever it goes on.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+        self._usual = 0.0
+
+    @contextlib.contextmanager
+    def taken(self) -> Iterator[None]:
+        self._change(1)
+        try:
+            yield
+        finally:
+            self._change(-1)
+
+    def _change(self, by: int) -> None:
+        with self._lock:
+            if not self._count:
+                self._usual = sys.getswitchinterval()
+            self._count += by
+            shared = max(self._usual / max(self._count, 1), _TURN_S_MIN)
+            sys.setswitchinterval(min(shared, self._usual))
+
+
+_turns = _Turns()
+# One for the process, like the interpreter.
+
 
 class _Running:
-    """A job in its thread.
+    """A job in its thread, or in line for one.
 
     Attributes:
         job: what is computed.
@@ -36,7 +74,8 @@ class _Running:
 
     def run(self) -> None:
         try:
-            self.reaction = self.job.run()
+            with _turns.taken():
+                self.reaction = self.job.run()
         except Exception as error:
             self.error = error
         except BaseException as error:  # nobody above a thread is there to take it
@@ -68,15 +107,48 @@ class Workers:
         self._fail = fail
         self._patience_s = patience_s
         self._running: dict[Job, _Running] = {}
+        # By session or proposer: who has the thread, and behind it who waits for that.
+        self._lines: dict[bytes, deque[_Running]] = {}
 
     def begin(self, job: Job) -> Reaction | None:
-        """Start a job and wait for it a little.
+        """Start a job and wait for it a little, or let it wait for its proposer's thread.
 
         Raises:
             Exception: what the job raised by then.
         """
-        loop = asyncio.get_running_loop()
         running = _Running(job)
+        if line := self._lines.get(_line_of(job)):
+            line.append(running)
+            self._running[job] = running
+            return None
+        self._start(running)
+        self._lines[_line_of(job)] = deque((running,))
+        self._running[job] = running
+        return self.finish(job) if running.over.wait(self._patience_s) else None
+
+    def finish(self, job: Job) -> Reaction:
+        """Wait for a job; one that has no thread yet is computed here.
+
+        Raises:
+            Exception: what it raised.
+        """
+        running = self._running.pop(job)
+        line = self._lines[_line_of(job)]
+        if line[0] is running:
+            running.over.wait()
+            self._go_on(running)
+        else:
+            line.remove(running)
+            running.run()
+        return running.result()
+
+    def close(self) -> None:
+        """Tell of nothing any more, and start nothing."""
+        self._running.clear()
+        self._lines.clear()
+
+    def _start(self, running: _Running) -> None:
+        loop = asyncio.get_running_loop()
 
         def run() -> None:
             running.run()
@@ -85,27 +157,31 @@ class Workers:
                 loop.call_soon_threadsafe(self._over, running)
 
         threading.Thread(target=run, name="mechdesign-computation", daemon=True).start()
-        self._running[job] = running
-        return self.finish(job) if running.over.wait(self._patience_s) else None
-
-    def finish(self, job: Job) -> Reaction:
-        """Wait for a job.
-
-        Raises:
-            Exception: what it raised.
-        """
-        running = self._running.pop(job)
-        running.over.wait()
-        return running.result()
-
-    def close(self) -> None:
-        """Tell of nothing any more."""
-        self._running.clear()
 
     def _over(self, running: _Running) -> None:
+        self._go_on(running)
         if self._running.pop(running.job, None) is None:
             return  # it was waited for, or nobody waits any more
         if running.error is not None:
             self._fail(running.error)
         else:
             self._done(Computed(running.job, running.result()))
+
+    def _go_on(self, running: _Running) -> None:
+        """Give the thread of a job that is over to the next in its line; once."""
+        name = _line_of(running.job)
+        line = self._lines.get(name)
+        if not line or line[0] is not running:
+            return
+        line.popleft()
+        if not line:
+            del self._lines[name]
+            return
+        try:
+            self._start(line[0])
+        except RuntimeError as error:  # the system has no thread for it
+            self._fail(error)
+
+
+def _line_of(job: Job) -> bytes:
+    return job.session if job.plays else job.proposer

@@ -196,8 +196,12 @@ class Promptness:
 
     def _life(self, place: int, begins: bool) -> None:
         if self._counts and not begins:
+            mine = self._processes[place].member
             for said in list(self._open):
-                self._seen(said, place)
+                if said[0] == mine:
+                    del self._open[said]
+                else:
+                    self._seen(said, place)
 
     def _seen(self, said: tuple[MemberId, bytes], place: int) -> None:
         since, where = self._open[said]

@@ -2,7 +2,9 @@
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import Protocol, runtime_checkable
 
+from mechdesign.group.layer import GroupLayer
 from mechdesign.group.multicast.direct import Direct
 from mechdesign.group.multicast.private import Private
 from mechdesign.group.roster import Roster
@@ -12,6 +14,14 @@ from mechdesign.testing.scenario import Note
 from mechdesign.testing.simulator import Simulator
 
 __all__ = ["Correspondence"]
+
+
+@runtime_checkable
+class _InRoster(Protocol):
+    """Whatever runs at a place, honest or lying, and knows the roster of its epoch."""
+
+    @property
+    def roster(self) -> Roster: ...
 
 
 class Correspondence:
@@ -33,10 +43,11 @@ class Correspondence:
 
     def write(self, note: Note, name: bytes) -> None:
         """Have a member write to those of the recipients that are members with it; ``name`` makes it unique."""
-        machine = self._simulator.processes[note.place].machine
-        roster: Roster | None = None if machine is None else machine.roster  # type: ignore[attr-defined]
-        if roster is None or roster.place(self._simulator.processes[note.place].member) is None:
+        writer = self._simulator.processes[note.place]
+        machine: object = writer.machine
+        if not isinstance(machine, _InRoster) or machine.roster.place(writer.member) is None:  # it is down, or out
             return
+        roster = machine.roster
         ids = [self._simulator.processes[place].member for place in note.to]
         to = tuple(member for member in ids if roster.place(member) is not None)
         if not to:
@@ -73,7 +84,8 @@ class Correspondence:
         places = {self._simulator.processes[place].member: place for place in live}
         waits = []
         for place in places.values():
-            machine = self._simulator.processes[place].machine
-            missing = machine.status().unacknowledged  # type: ignore[union-attr]
+            machine: object = self._simulator.processes[place].machine
+            assert isinstance(machine, GroupLayer)
+            missing = machine.status().unacknowledged
             waits += [f"{place} waits for a receipt of {places[member]}" for member, _ in missing if member in places]
         return [*waits, *self._letters.missing(places.values())]

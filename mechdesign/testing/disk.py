@@ -1,5 +1,7 @@
 """A fake disk: what was synced survives a crash, of the rest only a prefix that chance decides."""
 
+from collections.abc import Iterable
+from itertools import takewhile
 from random import Random
 from typing import Literal
 
@@ -54,6 +56,11 @@ class Disk:
         del self._writes[kept:]
         self._durable = kept
         return lost
+
+    def read(self, table: str, keys: Iterable[bytes]) -> tuple[bytes, ...]:
+        """The records of a table under these keys, in their order, up to the first that is not there."""
+        held = {write.key: write.data for write in self._writes if write.table == table}
+        return tuple(held[key] for key in takewhile(held.__contains__, keys))
 
     def records(self) -> tuple[Append, ...]:
         """What a restarted member reads: one record for each (table, key), the newest, in order of first writing."""

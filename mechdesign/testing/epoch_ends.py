@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import permutations, product
 from typing import Any
 
-from mechdesign.group.committer import Commit, CommitRule, Committer, Decision
+from mechdesign.group.committer import CommitRule, Committer, Slot
 from mechdesign.group.leaf import encode_leaf
 from mechdesign.group.messages import Leave, Ready, Submission
 from mechdesign.group.ordering import Ordered, Ordering
@@ -71,27 +71,6 @@ class ClosingGroup(SmallGroup):
         return tips
 
 
-class _Noting:
-    """A committer that notes what it decides, as far as anybody asks."""
-
-    def __init__(self, committer: Committer) -> None:
-        self._committer = committer
-        self._decided: list[Decision] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._committer, name)
-
-    def decide(self) -> Iterator[Decision]:
-        for slot, verdict in self._committer.decide():
-            self._decided.append((slot, verdict))
-            yield slot, verdict
-
-    def noted(self) -> list[Decision]:
-        """What was decided since this was last asked."""
-        noted, self._decided = self._decided, []
-        return noted
-
-
 class ClosingDecider(Decider):
     """A member that has accepted some blocks, orders them and notices the end of the epoch.
 
@@ -104,7 +83,7 @@ class ClosingDecider(Decider):
         self._group = group
         self._numbers: dict[bytes, int] = {}
         self.order = Ordering(group.roster, 1 << 20, rule, View(group.roster, KeyedHash(), _convicts))
-        self.order.committer = _Noting(committer(group.roster, self.order.dag, rule))  # type: ignore[assignment]
+        self.order.committer = committer(group.roster, self.order.dag, rule)
 
     def copy(self) -> "ClosingDecider":
         """One that has accepted the same blocks in the same order and goes on by itself."""
@@ -118,30 +97,42 @@ class ClosingDecider(Decider):
     def accept(self, *numbers: int) -> Story:
         """Accept blocks one by one, ancestors first, deciding after each; gives all that is decided now."""
         story = Story(list(self.story.slots), list(self.story.log), end=self.story.end)
-        order = self.order
-        noting: Any = order.committer
+        order, committer = self.order, self.order.committer
         for number in numbers:
             block = self._group.made[number].block
             self._numbers[block.digest] = number
             order.add(block)
-            out: list[list[int]] = [[]]
+            out: list[int] = []
             for event in order.decide():
                 if isinstance(event, Ordered):
-                    out[-1].append(self._numbers[event.block.digest])
-                else:
-                    out.append([])
-            brought = iter(out)
-            for slot, verdict in noting.noted():
-                if isinstance(verdict, Commit):
-                    story.commit(slot, self._numbers[verdict.leader.digest], next(brought))
-                else:
-                    story.skip(slot)
+                    out.append(self._numbers[event.block.digest])
+                elif out:
+                    self._commit(story, out)
+                    out = []
+            if order.final is None:
+                # Behind the end nobody asks what is decided.
+                place = committer._next_round * self._group.roster.slots_per_round + committer._next_place
+                while len(story.slots) < place:
+                    story.skip(self._slot(story))
         if order.final is not None and not story.end:
             story.end = closing_of(self._group, 0).describe(order.final, order.view).checkpoint
-        story.undecided = order.committer.undecided_round
-        story.forked = order.committer.forked is not None
+        story.undecided = committer.undecided_round
+        story.forked = committer.forked is not None
         self.story = story
         return story
+
+    def _commit(self, story: Story, out: list[int]) -> None:
+        """A leader brought blocks out, itself as the last of them; slots before its own were skipped."""
+        leader = self._group.made[out[-1]]
+        while (slot := self._slot(story)) != (leader.round, leader.author):
+            assert slot[0] <= leader.round, "a slot is decided once"
+            story.skip(slot)
+        story.commit(slot, out[-1], out)
+
+    def _slot(self, story: Story) -> Slot:
+        """The first slot that a story does not tell of."""
+        round_, place = divmod(len(story.slots), self._group.roster.slots_per_round)
+        return self.order.committer.slots(round_)[place]
 
 
 def _convicts(evidence: bytes, roster: object) -> None:

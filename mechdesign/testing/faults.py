@@ -1,8 +1,9 @@
 """What an honest member saw both halves of, it has convicted by the end of the same step.
 
 The halves are blocks that it accepted in its present life and epoch and still keeps: two of one author and round, two
-on one own predecessor. Beside them stand two different submissions of ordered blocks under one number, two ends of the
-present epoch under one name, and a block that is invalid by its own bytes, which is its own other half.
+on one own predecessor. Beside them stand two different submissions of ordered blocks under one number, and a block that
+is invalid by its own bytes, which is its own other half. :class:`~mechdesign.testing.forks.Forks` looks for two ends of
+one epoch.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,17 +14,12 @@ from mechdesign.group.evidence import (
     ConflictingSubmissions,
     Equivocation,
     Evidence,
-    Forking,
     InvalidBlock,
     decode_evidence,
 )
-from mechdesign.group.group import Group
 from mechdesign.group.leaf import decode_leaf
 from mechdesign.group.messages import Append, Compact, EvidenceFound
 from mechdesign.group.packets import Blocks, decode_packet
-from mechdesign.group.roster import Roster
-from mechdesign.group.views.packets import Signatures, decode_epoch_packet, is_epoch_packet
-from mechdesign.group.views.statement import Statement
 from mechdesign.kernel.crypto import MemberId, SignatureScheme
 from mechdesign.kernel.machine import Instant
 from mechdesign.kernel.wire import DIGEST_BYTES
@@ -47,8 +43,6 @@ class _Seen:
         self.numbers: dict[tuple[int, int], tuple[bytes, bytes]] = {}
         # Blocks of one author with different submissions under one number.
         self.conflicts: list[tuple[int, bytes, bytes]] = []
-        # Of each member the end of the epoch that it signed first.
-        self.ends: dict[int, Statement] = {}
         # Invalid blocks behind others in a frame, each with who sent it: those before it may change what is looked at.
         self.behind: list[tuple[MemberId, Block]] = []
         self.owed: dict[_Offence, None] = {}
@@ -150,9 +144,7 @@ class Faults:
         if roster.place(packet.peer) is None:
             return
         data = self._unpacked(core, packet.data)
-        if is_epoch_packet(data):
-            self._ends(place, seen, roster, packet.peer, data)
-        elif packet.peer in self._liars and core._intake.reads(packet.peer, self._now(place)):
+        if packet.peer in self._liars and core._intake.reads(packet.peer, self._now(place)):
             content = decode_packet(roster, data)
             for index, wire in enumerate(content.blocks if isinstance(content, Blocks) else ()):
                 block = self._readers.of(roster)(wire)
@@ -164,25 +156,6 @@ class Faults:
                     seen.behind.append((packet.peer, block))
                 else:
                     seen.owed[block.author, InvalidBlock] = None
-
-    def _ends(self, place: int, seen: _Seen, roster: Roster, peer: MemberId, data: bytes) -> None:
-        machine = self._processes[place].machine
-        group = getattr(machine, "group", machine)
-        said = decode_epoch_packet(data)
-        if not isinstance(said, Signatures) or not isinstance(group, Group):
-            return
-        if not group._tolerance.admits(peer, self._now(place)):
-            return
-        statement = Statement(roster.digest, said.checkpoint, said.state, said.successor)
-        for author, signature in said.signatures:
-            known = seen.ends.get(author)
-            if author >= roster.n or known == statement or (author, Forking) in seen.proved:
-                continue
-            if not statement.signed(roster.ids[author], signature, self._scheme):
-                # Nobody honest passes that on, and nothing behind it is looked at.
-                return
-            if seen.ends.setdefault(author, statement) != statement:
-                seen.owed[author, Forking] = None
 
     def _now(self, place: int) -> Instant:
         process = self._processes[place]

@@ -20,9 +20,10 @@ from mechdesign.group.channel import channel_of, frame, unframe
 from mechdesign.group.layer import GroupLayer
 from mechdesign.group.multicast.letters import Letter, Post, Receipt, is_post, parse_post
 from mechdesign.group.roster import Roster
-from mechdesign.kernel.crypto import SIGNATURE_BYTES, MemberId, SignatureScheme, Signer
+from mechdesign.kernel.crypto import SIGNATURE_BYTES, SignatureScheme, Signer
 from mechdesign.kernel.machine import SECOND, Instant
-from mechdesign.transport.messages import LinkDown, LinkEvent, LinkUp, Packet, Send
+from mechdesign.testing.echo import Echo
+from mechdesign.transport.messages import LinkEvent, Packet, Send
 
 __all__ = ["LETTER_LIAR_KINDS", "LetterLiar", "LetterLiarKind"]
 
@@ -54,8 +55,7 @@ class LetterLiar:
         self._signer = signer
         self._scheme = scheme
         self._chance = chance
-        self._frames: list[bytes] = []
-        self._peers: dict[MemberId, None] = {}
+        self._echo = Echo(_FRAMES, chance)
         self._later: list[tuple[Instant, Send]] = []
 
     @property
@@ -84,14 +84,9 @@ class LetterLiar:
 
     def receive(self, incoming: LinkEvent, now: Instant) -> Sequence[object]:
         """Take a link event."""
-        match incoming:
-            case LinkUp(peer):
-                self._peers[peer] = None
-            case LinkDown(peer):
-                self._peers.pop(peer, None)
-            case Packet(_, data):
-                if is_post(unframe(data)[1]):
-                    self._remember(data)
+        self._echo.link(incoming)
+        if isinstance(incoming, Packet) and is_post(unframe(incoming.data)[1]):
+            self._remember(incoming.data)
         return [*self._changed(self.layer.receive(incoming, now), now), *self._replay()]
 
     def tick(self, now: Instant) -> Sequence[object]:
@@ -166,17 +161,14 @@ class LetterLiar:
         return replace(post, upto=self._chance.choice((0, post.upto + 1, post.upto + 20)))
 
     def _remember(self, data: bytes) -> None:
-        if self._kind != "replay-letters":
-            return
-        if len(self._frames) < _FRAMES:
-            self._frames.append(data)
-        else:
-            self._frames[self._chance.randrange(_FRAMES)] = data
+        if self._kind == "replay-letters":
+            self._echo.keep(data)
 
     def _replay(self) -> list[Send]:
-        if not self._frames or not self._peers or self._chance.random() > 0.3:
+        again = self._echo.again()
+        if again is None:
             return []
-        data, peer = self._chance.choice(self._frames), self._chance.choice(list(self._peers))
+        peer, data = again
         if self._chance.random() < 0.3:
             data = frame(channel_of(self.roster), unframe(data)[1])
         return [Send(peer, data)]

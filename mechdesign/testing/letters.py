@@ -28,7 +28,7 @@ __all__ = ["SECRET", "Letters"]
 SECRET = b"\x00for your eyes only\x00"
 """Every message to some of the members begins with this."""
 
-_COUNTS = b"counts"
+_COUNTS, _UNTOLD = b"counts", b"untold"
 _OWN_TABLES = (TABLE, "whisper")
 
 
@@ -86,9 +86,12 @@ class Letters:
         self._receipts: dict[tuple[int, bytes, int], int] = {}
         # By epoch, writer and recipient the keys and contents of letters, in the order of their numbers.
         self._numbers: dict[tuple[int, int, int], list[tuple[bytes, bytes]]] = {}
-        # By epoch, recipient and writer how many letters the recipient wrote down, and which number it tells next.
+        # By epoch, recipient and writer how many letters the recipient wrote down, and how many before that last time.
         self._counts: dict[tuple[int, int, int], int] = {}
+        self._counts_before: dict[tuple[int, int, int], int] = {}
+        # And which number it tells next, in its present life and over all of its lives.
         self._next: dict[tuple[int, int, int], int] = {}
+        self._untold: dict[tuple[int, int, int], int] = {}
         self._newest: dict[tuple[int, int], int] = {}
         simulator.watch(Append, self._append)
         simulator.watch(Compact, self._compact)
@@ -127,7 +130,8 @@ class Letters:
             self._record(place, record)
 
     def _record(self, place: int, record: Append) -> None:
-        if SECRET in record.data:
+        taken = record.table == TABLE and record.key[PREFIX_BYTES:] == _UNTOLD
+        if SECRET in record.data and not taken:  # what was taken is judged as it is told
             key = record.key if record.table != TABLE else record.key[PREFIX_BYTES + len(LETTER) :]
             if record.table not in _OWN_TABLES or (place, key) not in self._written:
                 raise Violation(f"the journal of member {place} holds what only recipients are to read")
@@ -195,6 +199,8 @@ class Letters:
             before = self._counts.get((epoch, place, writer), 0)
             if count < before:
                 raise Violation(f"member {place} has taken {before} letters of {writer} and writes down {count}")
+            if count > before:
+                self._counts_before[epoch, place, writer] = before
             self._counts[epoch, place, writer] = count
             for key, _ in self._numbers.get((epoch, writer, place), [])[before:count]:
                 self._taken[writer, key, place] = None
@@ -203,30 +209,37 @@ class Letters:
         return (self._places[member] for member in self._epochs.chain[epoch][0].ids)
 
     def _life(self, place: int, begins: bool) -> None:
-        for (epoch, recipient, writer), count in self._counts.items() if begins else ():
+        for epoch, recipient, writer in list(self._next) if begins else ():
             if recipient == place:
-                self._next[epoch, place, writer] = count
+                del self._next[epoch, place, writer]
 
     def _direct(self, place: int, event: DirectDelivered) -> None:
         if place not in self._honest:
             return
         epoch, writer = self._epochs.at[place][0].epoch, self._places[event.sender]
-        due = self._next.get((epoch, place, writer), 0)
-        if event.sequence != due:
-            raise Violation(f"member {place} takes letter {event.sequence} of {writer} where {due} is next")
-        self._next[epoch, place, writer] = due + 1
+        where, number = (epoch, place, writer), event.sequence
+        untold = self._untold.get(where, 0)
+        # A life begins with what the one before may not have told: of what was written down last, and nothing between.
+        first = where not in self._next and self._counts_before.get(where, 0) <= number <= untold
+        if not first and number != self._next.get(where):
+            due = self._next.get(where, untold)
+            raise Violation(f"member {place} takes letter {number} of {writer} where {due} is next")
+        self._next[where] = number + 1
+        self._untold[where] = max(untold, number + 1)
         if writer not in self._honest:
             return
         numbers = self._numbers.get((epoch, writer, place), [])
-        if due >= len(numbers) or numbers[due][1] != event.data:
+        if number >= len(numbers) or numbers[number][1] != event.data:
             raise Violation(f"member {place} takes a letter that {writer} did not write")
-        key = numbers[due][0]
+        if number < untold:
+            return
+        key = numbers[number][0]
         earlier = self._heard.get((writer, key, place))
         if earlier is None:
-            number = self._written[writer, key].number
-            if self._newest.get((writer, place), -1) > number:
+            written = self._written[writer, key].number
+            if self._newest.get((writer, place), -1) > written:
                 raise Violation(f"member {place} takes a letter of {writer} after one that was written later")
-            self._newest[writer, place] = number
+            self._newest[writer, place] = written
         elif earlier == epoch or self._receipts.get((writer, key, place)) == self._simulator.processes[writer].life:
             raise Violation(f"member {place} takes a letter of {writer} twice")
         self._heard[writer, key, place] = epoch
@@ -254,7 +267,7 @@ class Letters:
                 if not lasting or not all(self._were_in(both, epoch) for epoch in range(written.epoch, newest + 1)):
                     continue
                 if isinstance(written.request, Direct):
-                    arrived = (writer, key, place) in self._taken or not self._sent(writer, place, key)
+                    arrived = (writer, key, place) in self._heard or not self._sent(writer, place, key)
                 else:
                     arrived = (writer, key, place) in self._heard or not self._once
                     arrived = arrived or self._epochs.skipped(place, written.epoch)

@@ -216,11 +216,14 @@ class TwoGroups:
         except KeyError:
             # Twins under its own name are a state that no honest machine can be in: this half begins anew.
             return self._again(index, cast(Instant, arguments[-1]))
-        for epoch in self._faces[index].epochs:
+        for epoch in self._epochs(index):
             # Neither does it have scruples when it meets them.
             epoch.core._gate.refusal = ""
         told = [effect for effect in effects if not isinstance(effect, Append | Compact)]
         return told if index == 0 else [effect for effect in told if isinstance(effect, Send)]
+
+    def _epochs(self, index: int) -> Sequence[Epoch]:
+        return cast(Sequence[Epoch], self._faces[index].epochs)
 
     def _again(self, index: int, now: Instant) -> list[object]:
         self._faces[index] = self._make()

@@ -1,9 +1,10 @@
 """Members that lie in the group layer while their sessions go on: whole stacks above lying cores.
 
-The kinds are those of :mod:`~mechdesign.testing.equivocators` and :mod:`~mechdesign.testing.view_liars`. A liar's
-sessions are honest unless it cheats there, too (:mod:`~mechdesign.testing.misbehaviour`): what its core orders is
-handed up to them, and what they say is what the core lies about. A two-faced member is two whole stacks under one key,
-one for each camp, which report differently.
+The kinds are those of :mod:`~mechdesign.testing.equivocators`, :mod:`~mechdesign.testing.view_liars` and
+:mod:`~mechdesign.testing.lying_groups`. A liar's sessions are honest unless it cheats there, too
+(:mod:`~mechdesign.testing.misbehaviour`): what its core orders is handed up to them, and what they say is what the core
+lies about. A two-faced member is two whole stacks under one key, one for each camp, which report differently; one of
+two groups is so through all epochs. Lies about letters are left out: no session writes any.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,16 +15,17 @@ from typing import Any, cast
 
 from mechdesign.group.core import GroupCore
 from mechdesign.group.group import Group
-from mechdesign.group.messages import Append, Compact
+from mechdesign.group.messages import Append, Change, Compact
 from mechdesign.group.roster import Roster
+from mechdesign.group.views.epoch import Epoch
 from mechdesign.kernel.crypto import Signer
 from mechdesign.kernel.errors import LocalProtocolError
 from mechdesign.kernel.machine import Instant
 from mechdesign.mechanisms.events import Asked, Report
 from mechdesign.stack import Stack
 from mechdesign.testing.adversaries import Plan, Stage
-from mechdesign.testing.equivocators import COLLUDING_KINDS, LIAR_KINDS, TwoFaced, corrupt
-from mechdesign.testing.lying_groups import LyingGroup
+from mechdesign.testing.equivocators import COLLUDING_KINDS, LIAR_KINDS, LiarKind, TwoFaced, corrupt
+from mechdesign.testing.lying_groups import LastWave, LyingGroup, TwoGroups
 from mechdesign.testing.misbehaviour import Crashed
 from mechdesign.testing.scenario import AnyLiarKind
 from mechdesign.testing.view_liars import VIEW_LIAR_KINDS, ViewLiar
@@ -62,17 +64,20 @@ class League:
         assert place is not None, "a liar founds the group"
         lie, cheat = self._lies.get(place, ""), self._cheats.get(place, _honest)
         chance = Random(f"{self._seed}/liar/{place}")
+        if lie == "two-groups":
+            half = frozenset(roster.ids[at] for at in self._camp)
+            return _TwoGroupsStack(lambda: cheat(make()), half, chance)
         if lie == "two-faced":
             stage = self._stage(signer, chance, roster, lambda: make().group.group.epochs[0].core)
             return _TwoFacedStack(stage, (cheat(make()), cheat(make())))
         stack = make()
         layer, group = stack.group, stack.group.group
-        if lie in LIAR_KINDS:
+        if lie in (*LIAR_KINDS, "promise", "last-wave"):
 
             def stage_of(now: Roster, core: Callable[[], GroupCore]) -> Stage:
                 return self._stage(signer, chance, now, core)
 
-            begin = partial(corrupt, lie)
+            begin = LastWave if lie == "last-wave" else partial(corrupt, cast(LiarKind, lie))
             own = layer._scheme, layer._config
             layer.group = LyingGroup(begin, stage_of, roster, signer, *own, convicts=group._convicts)
         elif lie in VIEW_LIAR_KINDS:
@@ -167,3 +172,25 @@ class _TwoFacedStack(TwoFaced):
         # One member has one journal and tells one story; but both faces want to be asked.
         kept = effects if not index else [each for each in effects if isinstance(each, Send | Asked)]
         return super()._out(index, [each for each in kept if not isinstance(each, Append | Compact)])
+
+
+class _TwoGroupsStack(TwoGroups):
+    """Two honest stacks under one key, one for each half of the members, in every epoch; they report differently."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._faces[0], name)
+
+    @property
+    def roster(self) -> Roster:
+        """Where the first face is."""
+        return cast(Stack, self._faces[0]).roster
+
+    def submit(self, request: Any, now: Instant) -> Sequence[object]:
+        """Let both say it; the second one passes where the first one reports, and one of them may leave."""
+        if isinstance(request, Change):
+            return super().submit(request, now)
+        other = replace(request, value=None) if isinstance(request, Report) else request
+        return [*self._act(0, "submit", request, now), *self._act(1, "submit", other, now)]
+
+    def _epochs(self, index: int) -> Sequence[Epoch]:
+        return cast(Stack, self._faces[index]).group.group.epochs

@@ -74,7 +74,8 @@ class Mail:
             self.config,
             self.random.randbytes,
         )
-        machine.restore([(table, name, data) for (table, name), data in self.disks[place].items()], self.now)
+        records = [(table, name, data) for (table, name), data in self.disks[place].items()]
+        self._perform(place, machine.restore(records, self.now))
         self.machines[place] = machine
         for edge in sorted(map(sorted, self.links)):
             if place in edge and all(self.machines[end] is not None for end in edge):

@@ -109,6 +109,8 @@ def crashes_of(random: Random, honest: list[int], heal: Instant, dead_max: int) 
         after = random.choice((0, 1, 2, 3, 5, 8, 13, 40))
         crashes.append(Crash(at, random.choice(honest), after, back, random.choice(tails)))
     dead = random.sample(honest, random.randint(0, max(0, min(dead_max, len(honest) - 1))))
+    # Who came back at the very instant of the healing would not be dead.
+    crashes = [crash for crash in crashes if crash.place not in dead or crash.back != heal]
     crashes += [Crash(random.randrange(heal), place, random.randrange(10), None, "lost") for place in dead]
     return tuple(sorted(crashes, key=lambda crash: (crash.at, crash.place)))
 

@@ -169,8 +169,8 @@ def _is_void(world: World, session: Session, member: MemberId, said: EntryValue)
         case EnrolEntry() | DeclineEntry(follows=True):
             return session.phase is not Phase.ENROLLING or member in session.enrolment.answers
         case DeclineEntry():
-            answer = session.enrolment.answers.get(member)
-            return bool(answer) or member in session.left or member in session._tally.said
+            said_before = member in session.enrolment.equipped or member in session.left
+            return said_before or member in session._tally.said
         case TimerEntry(phase=phase):
             return member in (session._timers.overrun if phase == DRAINING else session._timers.out)
         case SealEntry() | CoinEntry():

@@ -200,7 +200,7 @@ def _told(player: Player) -> tuple[object, ...]:
     sealed = ask.seals if isinstance(ask, Ask | SealedAsk) else ask.heard if isinstance(ask, Tossing) else ()
     return (
         (session.phase, session.step, *session._timers.out, *session._timers.overrun),
-        (*session.enrolment.answers.items(), *session.left, session.players),
+        (*session.enrolment.answers.items(), *session.enrolment.equipped, *session.left, session.players),
         (type(ask), *session.coins, session.waiting),
         tuple(sealed),
         (session.reports, *(ask.reports.items() if isinstance(ask, Ask | SealedAsk) else ())),
@@ -294,7 +294,7 @@ def rows(world: World, *, waiting: bool = True) -> list[tuple[object, ...]]:
 def _standing(session: Session, member: MemberId) -> object:
     if session.phase is Phase.ENROLLING:
         return session.enrolment.answers.get(member), member in session.left
-    return member in session.players, member in session.left
+    return member in session.players, member in session.left, member in session.enrolment.equipped
 
 
 def _said(session: Session, member: MemberId) -> tuple[object, ...]:

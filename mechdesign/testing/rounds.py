@@ -1,7 +1,7 @@
 """In how many rounds what honest members say is ordered at all of them, once the network is good: our promise.
 
-Let n, b and q be those of the roster, and W = 3(b + 2) the rounds without a commit after which a member waits for
-everybody, for twice as long after each further W. The argument, for a word that is said now:
+Let n, b and q be those of the roster, and W = 3(b + 2) the rounds above the last committed leader after which a member
+waits for everybody, for twice as long after each further W. The argument, for a word that is said now:
 
 * It is in the next block of its author, or in one of the next where more waits than a payload holds; and the last
   member may see it ordered while the first begin another round: 3 rounds, one more for each block in the queue, and one
@@ -35,7 +35,7 @@ _DOUBLINGS_MAX = 6
 
 
 def patience(roster: Roster) -> int:
-    """After how many rounds of its own without a commit a member waits for everybody."""
+    """After how many rounds of its own above the last committed leader a member waits for everybody."""
     return 3 * (roster.b + 2)
 
 

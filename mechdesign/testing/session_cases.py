@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mechdesign.testing.equivocators import LIAR_KINDS
+from mechdesign.testing.lying_groups import EPOCH_LIAR_KINDS
 from mechdesign.testing.misbehaviour import KINDS
 from mechdesign.testing.scenario import AnyLiarKind
 from mechdesign.testing.schemers import SCHEMES
@@ -43,15 +44,18 @@ _PAIRS = (
     (Villain(cheat="withhold"), Villain(cheat="rubbish")),
 )
 
-VIEW_CASES: tuple[str, ...] = tuple(f"lie {kind}" for kind in VIEW_LIAR_KINDS)
+_AT_THE_END = (*VIEW_LIAR_KINDS, *EPOCH_LIAR_KINDS)
+
+VIEW_CASES: tuple[str, ...] = tuple(f"lie {kind}" for kind in _AT_THE_END)
 """The cases whose liars have something to lie about where members come or go."""
 
 CASES: Mapping[str, tuple[Villain, ...]] = {
     "nobody": (),
     **{f"cheat {kind}": (Villain(cheat=kind),) for kind in KINDS},
     **{f"lie {kind}": (Villain(lie=kind),) for kind in LIAR_KINDS},
-    **{f"lie {kind}": (Villain(lie=kind),) for kind in VIEW_LIAR_KINDS},
+    **{f"lie {kind}": (Villain(lie=kind),) for kind in _AT_THE_END},
     **{f"scheme {kind}": (Villain(scheme=kind, cheat="silent" if kind == "hoard" else ""),) for kind in SCHEMES},
     **dict(_pair(*pair) for pair in _PAIRS),
+    "lie promise": (Villain(lie="promise"),),
 }
 """The villains of each case, by its name."""

@@ -15,10 +15,10 @@ from heapq import heappop, heappush
 from random import Random
 from typing import Any, Protocol, TypeAlias
 
-from mechdesign.group.messages import Append, Compact, EvidenceFound
+from mechdesign.group.messages import Append, Compact, EvidenceFound, Found, Read
 from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.errors import LocalProtocolError
-from mechdesign.kernel.machine import SECOND, Entropy, Instant, Machine
+from mechdesign.kernel.machine import SECOND, Again, Entropy, Instant, Machine
 from mechdesign.testing.disk import Disk, Tail
 from mechdesign.testing.network import Network
 from mechdesign.transport.messages import LinkDown, LinkUp, Packet, Send
@@ -42,8 +42,10 @@ class Boot(Protocol):
 Watcher: TypeAlias = Callable[[int, Any], None]
 """Called with a member's place and an effect of it, after the effect was performed."""
 
-_PACKET, _LINK, _TICK, _CALL = range(4)
+_PACKET, _LINK, _TICK, _CALL, _FOUND = range(5)
 _TICKS_MAX = 1000
+_READING: Instant = 100
+# So long a read takes: other things happen meanwhile, a crash or a compaction too.
 
 
 class Violation(AssertionError):
@@ -121,7 +123,8 @@ class Simulator:
     def watch(self, kind: type, watcher: Watcher) -> None:
         """Call ``watcher`` after each effect of exactly this type, such as ``Delivered`` or ``Send``.
 
-        For ``Packet`` it is called before the member takes one that arrived.
+        What comes as ``Again`` is also seen as what it tells. For ``Packet`` it is called before the member takes one
+        that arrived.
 
         A watcher that wants to act asks for it with :meth:`at`, since the machine is in the middle of a step.
         """
@@ -267,6 +270,8 @@ class Simulator:
                 self._tick(place, what)
             elif kind == _CALL:
                 what()
+            elif kind == _FOUND:
+                self._found(place, what, more)
             else:
                 peer, up = what
                 self._link(place, peer, up, more)
@@ -286,6 +291,14 @@ class Simulator:
         for watcher in self._watchers.get(Packet, ()):
             watcher(place, packet)
         self._perform(process, process.machine.receive(packet, self.now + process.clock_offset))
+        self._schedule_tick(process)
+
+    def _found(self, place: int, found: Found, life: int) -> None:
+        process = self.processes[place]
+        if process.machine is None or process.life != life:
+            return
+        self._record(b"found", place, found.peer, b"%d" % len(found.records))
+        self._perform(process, process.machine.receive(found, self.now + process.clock_offset))
         self._schedule_tick(process)
 
     def _link(self, place: int, peer: int, up: bool, life: int) -> None:
@@ -358,12 +371,17 @@ class Simulator:
                 written = b"".join(record.data for record in effect.records)
                 self._record(b"compact", process.place, written, b"".join(key for _, key in effect.gone))
                 process.disk.write(effect)
+            elif isinstance(effect, Read):
+                self._record(b"read", process.place, effect.peer, effect.table.encode(), *effect.keys)
+                found = Found(effect.peer, process.disk.read(effect.table, effect.keys))
+                self._push(self.now + _READING, _FOUND, process.place, found, process.life)
             elif isinstance(effect, EvidenceFound):
                 self._record(b"evidence", process.place, effect.member, effect.data)
             else:
                 self._record(b"event", process.place, repr(effect).encode())
-            for watcher in self._watchers.get(type(effect), ()):
-                watcher(process.place, effect)
+            for told in (effect, effect.effect) if isinstance(effect, Again) else (effect,):
+                for watcher in self._watchers.get(type(told), ()):
+                    watcher(process.place, told)
         if process.machine is not None:
             for look in self._step_watchers:
                 look(process.place)

@@ -35,6 +35,7 @@ from mechdesign.testing.disk import Disk
 from mechdesign.testing.epoch_promptness import EpochPromptness
 from mechdesign.testing.epochs import Epochs
 from mechdesign.testing.faults import Faults
+from mechdesign.testing.forks import Forks
 from mechdesign.testing.frames import Readers
 from mechdesign.testing.habits import Habits
 from mechdesign.testing.network import CALM, Network, Weather
@@ -127,6 +128,7 @@ class ViewCluster(SimulatedGroup):
         self.promptness = EpochPromptness(self.simulator, self.honest, self._cores)
         self.post = Correspondence(self.simulator, self.honest, self.epochs, once=not drains)
         Faults(self.simulator, self.honest, self.liars, self.scheme, self._cores, _packet)
+        Forks(self.simulator, self.honest, self.scheme)
         self.bounds = Bounds(self.simulator, self.honest, config, self._cores)
 
     @classmethod

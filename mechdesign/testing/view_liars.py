@@ -34,11 +34,12 @@ from mechdesign.group.views.packets import (
 )
 from mechdesign.group.views.statement import Statement, carried_digest
 from mechdesign.group.views.succession import EpochCertificate
-from mechdesign.kernel.crypto import SIGNATURE_BYTES, MemberId, Signer
+from mechdesign.kernel.crypto import SIGNATURE_BYTES, Signer
 from mechdesign.kernel.errors import LocalProtocolError, WireError
 from mechdesign.kernel.machine import Instant
 from mechdesign.kernel.wire import Value, decode, digest, encode
-from mechdesign.transport.messages import LinkDown, LinkEvent, LinkUp, Packet, Send
+from mechdesign.testing.echo import Echo
+from mechdesign.transport.messages import LinkEvent, Packet, Send
 
 __all__ = ["VIEW_LIAR_KINDS", "ViewLiar", "ViewLiarKind"]
 
@@ -72,8 +73,7 @@ class ViewLiar:
         self._drains = drains
         self._chance = chance
         self._known: dict[bytes, Roster] = {}
-        self._frames: list[bytes] = []
-        self._peers: dict[MemberId, None] = {}
+        self._echo = Echo(_FRAMES, chance)
 
     @property
     def deadline(self) -> Instant | None:
@@ -97,19 +97,15 @@ class ViewLiar:
 
     def receive(self, incoming: LinkEvent, now: Instant) -> Sequence[object]:
         """Take a link event."""
-        match incoming:
-            case LinkUp(peer):
-                self._peers[peer] = None
-            case LinkDown(peer):
-                self._peers.pop(peer, None)
-            case Packet(_, data):
-                channel, packet = unframe(data)
-                asked = decode_epoch_packet(packet) if is_epoch_packet(packet) else None
-                if self._kind == "linger" and asked is not None:
-                    return []
-                if self._kind == "misguide" and asked == Ask(carried_digest(_FALSE)):
-                    return [Send(incoming.peer, frame(channel, encode_epoch_packet(State(_FALSE))))]
-                self._remember(data)
+        self._echo.link(incoming)
+        if isinstance(incoming, Packet):
+            channel, packet = unframe(incoming.data)
+            asked = decode_epoch_packet(packet) if is_epoch_packet(packet) else None
+            if self._kind == "linger" and asked is not None:
+                return []
+            if self._kind == "misguide" and asked == Ask(carried_digest(_FALSE)):
+                return [Send(incoming.peer, frame(channel, encode_epoch_packet(State(_FALSE))))]
+            self._remember(incoming.data)
         return [*self._changed(self.group.receive(incoming, now), now), *self._haunt()]
 
     def tick(self, now: Instant) -> Sequence[object]:
@@ -133,17 +129,14 @@ class ViewLiar:
         return changed
 
     def _remember(self, data: bytes) -> None:
-        if self._kind != "haunt":
-            return
-        if len(self._frames) < _FRAMES:
-            self._frames.append(data)
-        else:
-            self._frames[self._chance.randrange(_FRAMES)] = data
+        if self._kind == "haunt":
+            self._echo.keep(data)
 
     def _haunt(self) -> list[Send]:
-        if not self._frames or not self._peers or self._chance.random() > 0.3:
+        again = self._echo.again()
+        if again is None:
             return []
-        data, peer = self._chance.choice(self._frames), self._chance.choice(list(self._peers))
+        peer, data = again
         if self._chance.random() < 0.5:
             data = _moved(data, self._chance.choice(list(self._known.values())))
         return [Send(peer, data)]

@@ -3,8 +3,12 @@
 A DEALER makes its connection again by itself, and libzmq tells no more of it than a descriptor in the monitor's events.
 Too much without a whole message over one, and the socket is to be replaced: closing it lets go of all that libzmq holds
 for it, whatever has become of the descriptor.
+
+A dial may fail before it begins, such as where this process has no descriptor left: then nothing stays open, and the
+link tries again as it does where nobody answers.
 """
 
+import logging
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +19,6 @@ import zmq
 
 from mechdesign.kernel.config import TransportConfig, microseconds
 from mechdesign.kernel.crypto import MemberId
-from mechdesign.kernel.errors import ConfigError
 from mechdesign.kernel.machine import Instant
 from mechdesign.transport.connections import Connections
 from mechdesign.transport.descriptors import came_in
@@ -23,17 +26,19 @@ from mechdesign.transport.ports import Port, Ports
 
 __all__ = ["Dealers", "Watch"]
 
+log = logging.getLogger(__name__)
+
 Watch: TypeAlias = Callable[[int, Callable[[Port], None], Mapping[str, int | bytes]], Port]
 """Makes a socket of a kind with these options, and has it read from now on."""
 
 
 @dataclass(slots=True)
 class _Dealer:
-    """A socket, its monitor, and the connection that it has now, if any."""
+    """A socket, its monitor once that is there, and the connection that it has now, if any."""
 
     port: Port
-    monitor: Port
     connections: Connections
+    monitor: Port | None = None
     connection: int | None = None
 
 
@@ -44,6 +49,9 @@ class Dealers:
         watch: makes sockets.
         config: what a peer may send before it ends a message.
         clock: the driver's.
+
+    Attributes:
+        failed: how many dials could not even begin.
     """
 
     def __init__(self, watch: Watch, config: TransportConfig, clock: Callable[[], Instant]) -> None:
@@ -53,6 +61,7 @@ class Dealers:
         self._clock = clock
         self._dealers: dict[MemberId, _Dealer] = {}
         self._made = 0
+        self.failed = 0
 
     def __len__(self) -> int:
         return len(self._dealers)
@@ -62,25 +71,33 @@ class Dealers:
         dealer = self._dealers.get(peer)
         return None if dealer is None else dealer.port
 
-    def dial(self, peer: MemberId, address: str, read: Callable[[Port], None], told: Mapping[str, int | bytes]) -> None:
-        """Dial a peer that is not dialled yet.
-
-        Raises:
-            ConfigError: the address is malformed.
-        """
-        port = self._watch(zmq.DEALER, read, told)
-        self._made += 1
-        endpoint = f"inproc://dialled/{self._made}"
-        port.socket.monitor(endpoint, zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED)
-        # Without a limit, since libzmq would stop altogether where it cannot hand an event over.
-        monitor = self._watch(zmq.PAIR, partial(self._read_monitor, peer), {"rcvhwm": 0})
-        monitor.socket.connect(endpoint)
-        connections = Connections(self._patience, self._unfinished_bytes_max)
-        self._dealers[peer] = _Dealer(port, monitor, connections)
+    def dial(
+        self,
+        peer: MemberId,
+        address: str,
+        read: Callable[[Port], None],
+        told: Mapping[str, int | bytes],
+        ports: Ports,
+    ) -> bool:
+        """Dial a peer that is not dialled yet; whether that could begin."""
         try:
-            port.socket.connect(address)
+            dealer = self._dealers[peer] = _Dealer(
+                self._watch(zmq.DEALER, read, told), Connections(self._patience, self._unfinished_bytes_max)
+            )
+            self._made += 1
+            endpoint = f"inproc://dialled/{self._made}"
+            dealer.port.socket.monitor(endpoint, zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED)
+            # Without a limit, since libzmq would stop altogether where it cannot hand an event over.
+            dealer.monitor = self._watch(zmq.PAIR, partial(self._read_monitor, peer), {"rcvhwm": 0})
+            dealer.monitor.socket.connect(endpoint)
+            dealer.port.socket.connect(address)
         except zmq.ZMQError as error:
-            raise ConfigError(f"cannot dial {address}: {error.strerror}") from error
+            self.failed += 1
+            log.warning("cannot dial %s: %s", address, error.strerror)
+            if (port := self.hang_up(peer, ports)) is not None:
+                ports.drop(port)
+            return False
+        return True
 
     def hang_up(self, peer: MemberId, ports: Ports) -> Port | None:
         """Dial a peer no more; gives the socket, which is to be closed by who asked, or None where there is none."""
@@ -89,7 +106,8 @@ class Dealers:
             return None
         # Before its other end goes: libzmq waits where it cannot hand an event over.
         dealer.port.socket.disable_monitor()
-        ports.drop(dealer.monitor)
+        if dealer.monitor is not None:
+            ports.drop(dealer.monitor)
         return dealer.port
 
     def close(self, ports: Ports) -> None:

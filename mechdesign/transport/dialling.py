@@ -7,6 +7,9 @@ one connection all the same, by two rules that :class:`~mechdesign.transport.lin
 
 * the eager end does not answer while its own hello is young, so in the ordinary case just one handshake completes;
 * where both complete, the session that the eager end dialled stays. Who is up by the other's dialling hangs up its own.
+
+Who floods whoever dials it, and is cut off, is dialled again after a pause. It is twice as long each time, for the
+flood, whatever address it comes from, until no flood came for a good while.
 """
 
 from mechdesign.kernel.machine import SECOND, Instant
@@ -18,6 +21,8 @@ FIRST_RETRY: Instant = SECOND // 20
 
 _REDIAL_EVERY = 8  # unanswered hellos after which the connection itself is suspected
 _YOUNG = 4  # unanswered hellos up to which the eager end counts on its own dialling
+_PAUSE_MAX: Instant = 300 * SECOND  # after a flood
+_FORGIVEN: Instant = 600 * SECOND  # so long after a pause its flood no longer counts
 
 
 class Dialling:
@@ -35,7 +40,18 @@ class Dialling:
         attempts: hellos since the link went down.
     """
 
-    __slots__ = ("_able", "_at", "_heartbeat", "_patience", "_retry", "attempts", "connected", "eager")
+    __slots__ = (
+        "_able",
+        "_at",
+        "_heartbeat",
+        "_patience",
+        "_pause",
+        "_retry",
+        "_until",
+        "attempts",
+        "connected",
+        "eager",
+    )
 
     def __init__(self, *, eager: bool, able: bool, heartbeat: Instant, patience: Instant, now: Instant) -> None:
         self.eager = eager
@@ -45,13 +61,14 @@ class Dialling:
         self._patience = patience
         self._at = now
         self._retry = FIRST_RETRY
+        self._until, self._pause = now, 0  # the pause after a flood
         self.attempts = 0
         self.restart(now)
 
     @property
     def deadline(self) -> Instant | None:
         """When the next hello is due; None where this end cannot dial."""
-        return self._at if self._able else None
+        return max(self._at, self._until) if self._able else None
 
     @property
     def young(self) -> bool:
@@ -60,7 +77,7 @@ class Dialling:
 
     def due(self, now: Instant) -> bool:
         """Whether a hello is due."""
-        return self._able and now >= self._at
+        return self._able and now >= max(self._at, self._until)
 
     def open(self, now: Instant) -> bool:
         """Count one hello; whether it needs a fresh connection."""
@@ -95,6 +112,13 @@ class Dialling:
         """Another address of the peer, while there is no connection of ours to it."""
         self.eager, self._able = eager, able or eager
         self.restart(now)
+
+    def cut_off(self, now: Instant) -> None:
+        """The peer flooded our connection, which is given up for a pause."""
+        forgiven = not self._pause or now >= self._until + _FORGIVEN
+        self._pause = self._heartbeat if forgiven else min(2 * self._pause, _PAUSE_MAX)
+        self._until = now + self._pause
+        self.connected = False
 
     def hang_up(self) -> bool:
         """The link is up by the other end's dialling; whether there is a connection to give up."""

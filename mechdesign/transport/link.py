@@ -228,6 +228,11 @@ class Link:
         goodbye = self.close()
         return (*goodbye, *self._down(now)) if goodbye else ()
 
+    def cut_off(self, now: Instant) -> Sequence[LinkEffect]:
+        """Too much came over our own connection: give it up, and dial again after a pause."""
+        self.dialling.cut_off(now)
+        return (HangUp(), *(self._down(now) if self._session and not self._route else ()))
+
     # ------------------------------------------------------------------------------------------------ from below
 
     def receive(self, incoming: Arrival, now: Instant) -> Sequence[LinkEffect]:

@@ -119,7 +119,7 @@ class ZeroMQTransport:
     @property
     def counters(self) -> Mapping[str, int]:
         """Sums over all links, and what the gate refused; see :class:`~mechdesign.transport.counters.Counters`."""
-        return {**self._peers.counters(), **self._door.counters()}
+        return {**self._peers.counters(), **self._door.counters(), "dials_failed": self._dealers.failed}
 
     @property
     def introduction(self) -> bytes:
@@ -138,7 +138,7 @@ class ZeroMQTransport:
         """Listen and dial; returns before any link is up.
 
         Raises:
-            ConfigError: an address is malformed, or the one to listen on is taken.
+            ConfigError: the address to listen on is malformed or taken.
             LocalProtocolError: it was started before.
         """
         if self._context is not None or self._closing:
@@ -233,11 +233,9 @@ class ZeroMQTransport:
         if self._context is None or self._ports is None:
             raise LocalProtocolError("the transport is not running")
         socket = self._context.socket(kind)
-        socket.linger = 0
-        port = self._ports.watch(socket, int(socket.getsockopt(zmq.FD)), read)
-        for name, value in told.items():
+        for name, value in {"linger": 0, **told}.items():
             setattr(socket, name, value)
-        return port
+        return self._ports.watch(socket, int(socket.getsockopt(zmq.FD)), read)
 
     def _bind(self, listen: str) -> None:
         # The gate stands before the door opens.
@@ -255,10 +253,12 @@ class ZeroMQTransport:
         self._address = self._router.socket.get_string(zmq.LAST_ENDPOINT).rstrip("\0")
 
     def _dial(self, link: Link) -> None:
+        assert self._ports is not None
         curve, address = self._peers.at(link.peer)
         self._hang_up(link)
         told = options.dialling(self._config, self._identity, address, curve)
-        self._dealers.dial(link.peer, address, partial(self._read_dealer, link), told)
+        if not self._dealers.dial(link.peer, address, partial(self._read_dealer, link), told, self._ports):
+            link.dialling.hang_up()
 
     def _hang_up(self, link: Link) -> None:
         if self._ports is not None and (port := self._dealers.hang_up(link.peer, self._ports)) is not None:
@@ -276,9 +276,9 @@ class ZeroMQTransport:
         if now >= self._weigh_at:
             self._weigh_at = now + microseconds(self._config.heartbeat_s) // _WEIGHINGS
             self._connections.weigh(descriptors.came_in, now)
-            for peer in self._dealers.endless(now):
+            for link in map(self._peers.link, self._dealers.endless(now)):
                 self._connections.cut += 1
-                self._dial(self._peers.link(peer))
+                self._perform(link, link.cut_off(now), now)
         for connection in self._connections.due(now):
             descriptors.shut_down(connection, self._address or "")
         self._arm(min(self._weigh_at, self._connections.deadline or self._weigh_at), now)

@@ -8,7 +8,7 @@ import pytest
 
 from mechdesign.cli.roster_files import load_roster_file
 from tests.cli.command_line import environment, run
-from tests.network.talkers import free_ports
+from tests.network.processes import free_ports
 
 NAMES = ("alice", "bob", "carol", "dave")
 

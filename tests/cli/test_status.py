@@ -147,7 +147,7 @@ async def test_a_member_that_was_away_for_too_long_says_how_much_of_the_log_it_l
     keys = {name: Identity.generate() for name in NAMES}
     members = tuple(member_of(identity, name) for name, identity in keys.items())
     roster = Roster("talk", members, FaultModel.BYZANTINE, depth=4)
-    # The others keep next to nothing of what was ordered, so nobody can give her all of it.
+    # The others keep next to nothing of what was ordered, and no journal, so nobody can give him all of it.
     config = LOCAL.group.model_copy(update={"log_bytes_max": 500})
     network = MemoryNetwork()
 

@@ -18,7 +18,7 @@ from mechdesign.group.messages import Broadcast
 from mechdesign.group.roster import FaultModel
 from mechdesign.kernel.crypto import Ed25519
 from mechdesign.kernel.errors import MechanismError, VerificationError
-from tests.decision.test_rules import only
+from tests.decision.staged import only
 from tests.decision.toys import SILENT, Cluster, Plan, nets
 
 DEPOSIT: dict[str, Any] = {"deposit": Fraction(6), "sanctions": ("forfeit", "abort")}
@@ -57,7 +57,7 @@ def test_too_few_players_abort_a_session_and_no_code_is_needed_to_check_that() -
         cluster.sessions[place].enrols = "out"
     cluster.run(players_min=2)
     report = check(cluster, no_code)
-    assert report.aborted == "1 of at least 2 players enrolled"
+    assert report.aborted == "1 of at least 2 players enrolled; 3 of 4 say: not for me"
 
 
 def test_a_convict_aborts_a_session_that_declared_it_and_the_transcript_convicts_it_again() -> None:
@@ -69,7 +69,7 @@ def test_a_convict_aborts_a_session_that_declared_it_and_the_transcript_convicts
 
 
 def test_seals_that_nobody_opens_abort_a_session() -> None:
-    cluster = Cluster(4, twist=only(Kind.SHARE, places={0, 1, 2, 3}))  # type: ignore[arg-type]
+    cluster = Cluster(4, twist=only(Kind.SHARE, places={0, 1, 2, 3}))
     cluster.run(seal="threshold")
     cluster.wait(3000)
     report = check(cluster)

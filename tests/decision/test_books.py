@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mechdesign.decision import books as books_module
 from mechdesign.decision.books import (
     AMOUNT_BITS_MAX,
     BOOKS_BYTES_MAX,
@@ -251,3 +252,19 @@ def test_amounts_that_add_up_to_an_endless_fraction_are_not_carried_on() -> None
     assert not kept[-1]
     assert all(line.amount.denominator.bit_length() <= AMOUNT_BITS_MAX for line in books.balances)
     assert total(books) == {}
+
+
+def test_room_that_was_kept_is_enough_though_everybody_is_owed_and_the_money_is_the_purses_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    proposal = make_proposal(ROSTER, deposit=Fraction(20), custodian="carol", asked=ROSTER.ids[:1])
+    books = Books()
+    for room in range(4096):
+        monkeypatch.setattr(books_module, "BYTES_PER_PROPOSER", room)
+        if books.reserve(session(1), ROSTER.ids[0], proposal, ["alice"]):
+            break
+    # Alice has paid in more than its deposit, and loses that: she is owed the rest, and nobody stands behind SINK.
+    paid = [Flow("alice", DEPOSIT, Fraction(20), "deposit"), Flow(DEPOSIT, "SINK", Fraction(20), "forfeited")]
+    assert books.book(session(1), ROSTER.ids[0], proposal, paid, [("alice", Fraction(100))])
+    held = {line.party: line.amount for line in books.balances}
+    assert held == {"alice": 80, "SINK": 20, CUSTODY: -100}

@@ -1,22 +1,25 @@
 """How an epoch ends for the decision layer, and what the next one starts from."""
 
 from fractions import Fraction
+from random import Random
 from typing import Any
 
 import pytest
 
 from mechdesign.decision.core import DecisionCore
-from mechdesign.decision.entries import Kind, TimerEntry, parse
+from mechdesign.decision.entries import DeclineEntry, EvidenceEntry, Kind, TimerEntry, parse
 from mechdesign.decision.epoch import DRAIN_MS
-from mechdesign.decision.messages import Aborted, Booked, Decided, Proposed, Refused
+from mechdesign.decision.messages import Aborted, Booked, Decided, Enrolled, Proposed, Refused
 from mechdesign.decision.phases import DRAINING
 from mechdesign.decision.state import EpochState
 from mechdesign.decision.transcript import audit
+from mechdesign.group.block import make_block
+from mechdesign.group.evidence import InvalidBlock, Signed, encode_evidence
 from mechdesign.group.messages import Broadcast, Ready, ViewChanging
 from mechdesign.group.roster import FaultModel
 from mechdesign.kernel.errors import LocalProtocolError
-from tests.decision.test_lanes import propose, release, slow_member
-from tests.decision.toys import Cluster, Plan, make_roster, nets, sealing_key
+from tests.decision.slow import propose, release, slow_member
+from tests.decision.toys import Cluster, Plan, make_roster, sealing_key
 
 
 def change(cluster: Cluster) -> None:
@@ -197,37 +200,118 @@ def nobody_can_follow(**terms: Any) -> Cluster:
         session.enrols = "left"
     cluster.propose(3, asked=cluster.roster.ids[3:], **{**TERMS, **terms})
     assert cluster.step()
-    said = next(each for each in cluster.pending if each[0] == 3)
-    cluster.pending.remove(said)
-    cluster.order(3, said[1].kind, said[1].data)
-    assert [each.phase for each in cluster.cores[3].status()] == ["sealing"]
+    say(cluster, 3)
     return cluster
 
 
+def proof_against(cluster: Cluster, place: int) -> bytes:
+    block = make_block(cluster.roster, cluster.signers[place], 5, [], (), [])
+    return encode_evidence(InvalidBlock(Signed(block.encoded, block.signature)))
+
+
+def say(cluster: Cluster, place: int) -> None:
+    """What a member has to say next is ordered before what others have."""
+    said = next(each for each in cluster.pending if each[0] == place)
+    cluster.pending.remove(said)
+    cluster.order(place, said[1].kind, said[1].data)
+
+
 @pytest.mark.parametrize("terms", [{}, {"sanctions": ("forfeit", "abort")}, {"deposit": Fraction(0)}])
-def test_a_session_that_no_quorum_can_follow_ends_at_everybody_and_keeps_no_change_waiting(terms: Any) -> None:
+def test_a_session_that_no_quorum_has_the_code_of_does_not_begin_and_keeps_no_change_waiting(terms: Any) -> None:
     cluster = nobody_can_follow(**terms)
+    assert [each.phase for each in cluster.cores[3].status()] == ["enrolling"]
     cluster.settle()
     change(cluster)
-    assert state_of(cluster) == ready(cluster, 0)[0]
     assert [len(ready(cluster, place)) for place in range(4)] == [1] * 4
-    ends = [event for place in range(4) for event in cluster.events(place, Booked)]
-    assert len({(end.session, end.position, end.kept) for end in ends}) == 1
-    assert len(ends) == 4
+    assert state_of(cluster) == ready(cluster, 0)[0]
+    aborted = cluster.aborted(0)
+    assert aborted.reason == "at most 2 members have the code, and a quorum is 3"
+    assert all(cluster.aborted(place) == aborted for place in range(4))
+    assert len({event.position for place in range(4) for event in cluster.events(place, Booked)}) == 1
     assert held(cluster) == {}
-    aborted = cluster.aborted(3)
-    assert nets(aborted.flows) == {}
-    found = audit(aborted.transcript, cluster.scheme, cluster.recompute, cluster.roster)
-    assert found.flows == aborted.flows
+    assert audit(aborted.transcript, cluster.scheme, cluster.recompute, cluster.roster).flows == ()
 
 
-def test_while_a_quorum_can_follow_a_session_those_who_left_wait_for_its_certificate() -> None:
-    cluster = nobody_can_follow()
-    said = next(each for each in cluster.pending if each[1].kind == Kind.DECLINE)
-    cluster.order(said[0], said[1].kind, said[1].data)
+def test_a_liar_parts_no_books_by_forfeiting_its_deposit_before_others_could_say_that_they_lack_the_code() -> None:
+    cluster = nobody_can_follow(sanctions=("forfeit", "abort"))
+    cluster.order(0, Kind.EVIDENCE, EvidenceEntry(proof_against(cluster, 3)).encoded)
+    cluster.settle()
     change(cluster)
-    assert [len(ready(cluster, place)) for place in range(4)] == [0] * 4
-    assert cluster.events(0, Aborted) == []
+    assert [held(cluster, place) for place in range(4)] == [{}] * 4
+    assert [ready(cluster, place) for place in range(4)] == [[state_of(cluster)]] * 4
+
+
+def test_who_has_said_that_it_has_the_code_does_not_leave_any_more() -> None:
+    cluster = Cluster(4)
+    cluster.propose(3, asked=cluster.roster.ids[3:], **TERMS)
+    assert cluster.step()
+    for place in (3, 0, 1):
+        say(cluster, place)
+    (status,) = cluster.cores[3].status()
+    assert status.phase == "sealing"
+    for place in (3, 0, 1):
+        cluster.order(place, Kind.DECLINE, DeclineEntry(status.session, "not any more", follows=False).encoded)
+    cluster.settle()
+    assert cluster.decided(2).certificate.signers == cluster.roster.ids
+
+
+def test_timers_alone_begin_no_session_before_it_is_known_whether_a_quorum_has_the_code() -> None:
+    cluster = nobody_can_follow()
+    slow = [each for each in cluster.pending if each[1].kind == Kind.DECLINE]
+    cluster.pending.clear()
+    for _ in range(3):
+        cluster.wait(5000)
+    (status,) = cluster.cores[3].status()
+    assert (status.phase, status.missing) == ("enrolling", ("alice", "bob", "carol"))
+    for place, said in slow[:2]:
+        cluster.order(place, said.kind, said.data)
+    assert cluster.aborted(2).reason == "at most 2 members have the code, and a quorum is 3"
+
+
+def test_with_a_quorum_that_has_the_code_nobody_waits_for_the_others() -> None:
+    cluster = Cluster(4)
+    cluster.sessions[2].enrols = "left"
+    cluster.propose(3, asked=cluster.roster.ids[3:], **TERMS)
+    assert cluster.step()
+    for place in (3, 0, 1):
+        assert [each.phase for each in cluster.cores[2].status()] == ["enrolling"]
+        say(cluster, place)
+    assert [each.phase for each in cluster.cores[3].status()] == ["sealing"]
+    cluster.settle()
+    assert cluster.decided(3).certificate.signers == cluster.decided(2).certificate.signers
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whoever_has_the_code_books_what_everybody_books_though_a_convict_forfeits_its_deposit(seed: int) -> None:
+    chance = Random(seed)
+    n = chance.choice((4, 4, 5, 7))
+    cluster = Cluster(n)
+    liar = n - 1
+    lacking = chance.sample(range(liar), chance.randint(0, liar))
+    for place in lacking:
+        cluster.sessions[place].enrols = "left"
+    having = [cluster.roster.ids[place] for place in range(n) if place not in lacking]
+    asked = tuple(member for member in having if member == having[-1] or chance.random() < 0.5)
+    cluster.propose(liar, asked=asked, sanctions=("forfeit", "abort"), **TERMS)
+    offends_at = chance.randrange(12)
+    for number in range(200):
+        if number == offends_at:
+            cluster.order(0, Kind.EVIDENCE, EvidenceEntry(proof_against(cluster, liar)).encoded)
+        if cluster.pending:
+            # Whatever liars and the network prefer to have ordered first.
+            theirs = [each for each in cluster.pending if each[0] == liar]
+            first = chance.choice(theirs if theirs and chance.random() < 0.7 else cluster.pending)
+            cluster.pending.remove(first)
+            cluster.order(first[0], first[1].kind, first[1].data)
+        elif number > offends_at:
+            break
+    cluster.wait(5000)
+    change(cluster)
+    told = [state for place in range(n) for state in ready(cluster, place)]
+    assert len(set(told)) == 1
+    everybody = len(having) < cluster.roster.q
+    assert len(told) == (n if everybody or not lacking else len(having))
+    assert everybody == (not cluster.events(liar, Enrolled))
 
 
 def test_a_session_founded_behind_a_change_that_is_overdue_is_not_waited_for_either() -> None:
@@ -237,7 +321,7 @@ def test_a_session_founded_behind_a_change_that_is_overdue_is_not_waited_for_eit
     slow.slow = (dull,)
     while not slow.asked:
         assert cluster.step()
-    late = propose(cluster, 0, asked=cluster.roster.ids[1:2])
+    late = propose(cluster, 0, asked=cluster.roster.ids[1:2], custodian="carol", deposit=5)
     change(cluster)
     cluster.now += DRAIN_MS * 1000
     cluster.route(3, cluster.cores[3].tick(cluster.now))

@@ -17,7 +17,7 @@ from mechdesign.player import truthful
 from mechdesign.stack import Stack
 from mechdesign.testing.stacks import StackCluster, phases
 from mechdesign.transport.messages import Send
-from tests.decision.test_rules import only
+from tests.decision.staged import only
 from tests.decision.toys import Cluster
 
 A, B, C = (MemberId(bytes([number]) * 32) for number in range(3))
@@ -90,7 +90,7 @@ def test_a_member_whose_entries_are_withheld_looks_late_and_is_named() -> None:
 
 
 def test_a_member_that_never_speaks_is_unheard_and_not_convicted() -> None:
-    cluster = Cluster(4, twist=only(Kind.ATTEST, places={3}))  # type: ignore[arg-type]
+    cluster = Cluster(4, twist=only(Kind.ATTEST, places={3}))
     cluster.run()
     cluster.wait(4000)
     (worst,) = [each for each in cluster.cores[0].suspicions() if each.unheard]

@@ -22,6 +22,7 @@ from mechdesign.decision.messages import (
     Enrolled,
     Propose,
     Proposed,
+    Reached,
     Request,
     Submit,
     Toss,
@@ -160,7 +161,7 @@ class ToySession:
                     return []
                 if self.enrols in {"left", "out"}:
                     return [Decline(session, "not for me", follows=self.enrols == "out")]
-                return [Enrol(session)] if asked else []
+                return [Enrol(session) if asked else Decline(session, "", follows=True)]
             case Enrolled(session=session):
                 self.running[session] = ToyComputation(self.plan, self.lie)
                 return self._go(self.running[session].enrolled(event))
@@ -241,6 +242,10 @@ class Cluster:
                     if effect.key not in self.said[place]:
                         self.said[place][effect.key] = effect
                         self.pending += [(place, each) for each in self.twist(place, effect)]
+                case Reached():
+                    pass  # for whoever tells what is news
+                case Reached():
+                    pass  # for whoever routes effects, not for a session core
                 case _:
                     for request in self.sessions[place].react(effect):
                         self.route(place, self.cores[place].submit(request, self.now))

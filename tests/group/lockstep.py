@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from mechdesign.group.block import Block, parse_block
 from mechdesign.group.committer import CommitRule
 from mechdesign.group.core import GroupCore
-from mechdesign.group.messages import Append, Broadcast, Compact, Delivered, EvidenceFound, GroupEffect
+from mechdesign.group.messages import Append, Broadcast, Compact, Delivered, EvidenceFound, Found, GroupEffect, Read
 from mechdesign.group.packets import Blocks, decode_packet
 from mechdesign.group.roster import FaultModel, Member, Roster
 from mechdesign.group.status import GroupStatus
@@ -110,6 +111,7 @@ class Lockstep:
         """Do what a core asks, and check the promised order of effects."""
         host = self.hosts[place]
         upward = False
+        found: list[Found] = []
         for effect in effects:
             match effect:
                 case Append(table, key, data):
@@ -122,6 +124,9 @@ class Lockstep:
                     kept = {(table, key): data for table, key, data in host.disk}
                     kept.update({(record.table, record.key): record.data for record in records})
                     host.disk = [(*name, data) for name, data in kept.items() if name not in set(gone)]
+                case Read(peer, table, keys):
+                    held = {key: data for part, key, data in host.disk if part == table}
+                    found.append(Found(peer, tuple(held[key] for key in takewhile(held.__contains__, keys))))
                 case Send(peer, data):
                     assert not upward, "the transport comes before the layer above"
                     target = self.roster.place(peer)
@@ -136,6 +141,8 @@ class Lockstep:
                 case EvidenceFound():
                     upward = True
                     host.evidence.append(effect)
+        for event in found:
+            self.perform(place, host.core.receive(event, self.now))
 
     def say(self, place: int, data: bytes, key: bytes | None = None) -> None:
         """A member submits something."""

@@ -1,5 +1,7 @@
 """Acceptance: ancestors first, bounded parking, twins kept, third twins only where an honest history needs them."""
 
+from collections.abc import Iterable
+
 from mechdesign.group.block import Block, Reference, genesis, make_block
 from mechdesign.group.block_manager import BlockManager
 from mechdesign.group.dag import Dag
@@ -11,10 +13,10 @@ ROSTER = make_roster(4, depth=4)
 class Shelf:
     """A manager whose accepted blocks go into the DAG."""
 
-    def __init__(self, per_author: int = 8) -> None:
+    def __init__(self, per_author: int = 8, bytes_max: int | None = None) -> None:
         self.dag = Dag(ROSTER)
         self.liars: set[int] = set()
-        self.manager = BlockManager(self.dag, 4, per_author, lambda author: author in self.liars)
+        self.manager = BlockManager(self.dag, 4, per_author, lambda author: author in self.liars, bytes_max)
 
     def offer(self, block: Block) -> list[Block]:
         accepted = []
@@ -121,3 +123,63 @@ def test_a_third_twin_is_taken_only_when_an_honest_block_rests_on_it() -> None:
     assert shelf.offer(witness) == []
     assert not shelf.manager.surplus(twins[3])
     assert shelf.offer(twins[3]) == [twins[3], witness]
+
+
+def long_chain(author: int, rounds: int) -> list[Block]:
+    """Long blocks of one author, one a round, on the first of two others who send theirs later."""
+    others = [start(other) for other in range(4) if other != author][:2]
+    chain = [make_block(ROSTER, signer(author), 0, [genesis(ROSTER, author)], (), [bytes(1000)])]
+    for round_ in range(1, rounds):
+        before = [chain[-1].ref, *(Reference(round_ - 1, other.author, other.digest) for other in others)]
+        chain.append(make_block(ROSTER, signer(author), round_, before, (), [bytes(1000)]))
+    return chain
+
+
+def size(blocks: Iterable[Block]) -> int:
+    return sum(len(block.wire) for block in blocks)
+
+
+def test_long_blocks_fill_the_place_of_their_author_by_their_bytes_and_the_low_ones_stay() -> None:
+    chain = long_chain(0, 12)
+    room = size(chain[1:6]) + 100
+    shelf = Shelf(per_author=100, bytes_max=room)
+    for block in reversed(chain[1:]):
+        shelf.offer(block)
+        assert size(shelf.manager.parked()) <= room
+    assert sorted(block.round for block in shelf.manager.parked()) == [1, 2, 3, 4, 5]
+    assert shelf.manager.evicted == 6
+    # What is too high for the room that is left makes none.
+    shelf.offer(chain[9])
+    assert sorted(block.round for block in shelf.manager.parked()) == [1, 2, 3, 4, 5]
+    # Another author's place is its own.
+    other = long_chain(1, 3)
+    shelf.offer(other[2])
+    assert other[2].digest in shelf.manager
+
+
+def test_the_room_of_long_blocks_is_free_again_when_they_leave() -> None:
+    chain = long_chain(0, 9)
+    room = size(chain[1:4])
+    shelf = Shelf(per_author=100, bytes_max=room)
+    others = [start(1), start(2)]
+    for block in chain[1:4]:
+        shelf.offer(block)
+    assert size(shelf.manager.parked()) == room
+    # One is accepted, one takes the room that it leaves.
+    shelf.offer(chain[0])
+    for block in others:
+        shelf.offer(block)
+    assert chain[1].digest in shelf.dag
+    shelf.offer(chain[4])
+    assert [block.round for block in shelf.manager.parked()] == [2, 3, 4]
+    # Old ones are let go, and so is everything when the parking begins again.
+    shelf.dag.collection = 4
+    shelf.retry()
+    held = {block.digest for block in shelf.manager.parked()} | {chain[4].digest}
+    assert chain[2].digest not in held
+    assert chain[3].digest not in held
+    shelf.manager.reset()
+    for block in chain[5:8]:
+        shelf.offer(block)
+    assert [block.round for block in shelf.manager.parked()] == [5, 6, 7]
+    assert shelf.manager.evicted == 0

@@ -20,7 +20,7 @@ def test_memory_and_journal_are_flat_over_thousands_of_rounds():
 
 
 def test_with_a_liar_that_floods_and_a_member_that_comes_and_goes_what_is_held_stays_below_a_fixed_number():
-    looks = list(besieged(400, 16, kept=16))
+    looks = list(besieged(520, 16, kept=16))
     assert max(look.held for look in looks) <= BESIEGED_HELD_MAX
     assert max(look.records for look in looks) <= BESIEGED_RECORDS_MAX
     assert looks[-1].said > 400

@@ -16,13 +16,13 @@ from mechdesign.group.views.packets import Signatures, encode_epoch_packet, is_e
 from mechdesign.group.views.said import KEYS_KEPT, Said
 from mechdesign.group.views.statement import Statement
 from mechdesign.kernel.crypto import KeyedHash
-from mechdesign.kernel.errors import CongestionError, LocalProtocolError
+from mechdesign.kernel.errors import CongestionError, JournalError, LocalProtocolError
 from mechdesign.kernel.exchange import PlainExchange
 from mechdesign.kernel.machine import SECOND
 from mechdesign.kernel.wire import digest
 from mechdesign.testing.cluster import BRISK
 from mechdesign.testing.view_cluster import ViewCluster
-from mechdesign.transport.messages import LinkUp, Packet, Send
+from mechdesign.transport.messages import LinkDown, LinkUp, Packet, Send
 from tests.group.epochs import invite
 from tests.group.lockstep import make_roster, member, signer
 
@@ -284,6 +284,47 @@ def test_where_a_member_listens_is_told_to_those_that_have_no_link_with_it_in_ea
     later = three.now + 5 * SECOND
     three.run(lambda: three.now > later and all(layer.roster.epoch == 1 for layer in three.layers))
     assert sorted(three.located) == sorted(2 * expected)
+
+
+def located_again(three, place):
+    """Start a member again from its disk; where it then knows that others listen."""
+    three.located.clear()
+    three.layers[place] = three.layer(place)
+    three.perform(place, three.layers[place].restore(records_of(three.disks[place]), three.now))
+    return sorted((member, address) for _, member, address in three.located)
+
+
+def test_who_starts_again_knows_where_the_others_listen_with_nobody_left_to_tell_it():
+    three = Three(apart=(1, 2))
+    three.run(lambda: len(three.located) == 2)
+    # Of the neighbour, too: it may be away by then.
+    expected = [(member(0), "tcp://192.0.2.0:1"), (member(2), "tcp://192.0.2.2:1")]
+    assert located_again(three, 1) == expected
+    assert located_again(three, 1) == expected
+
+
+def test_where_a_member_listens_is_known_across_epochs_until_it_is_none_any_more():
+    three = Three()
+    three.run(lambda: len([key for table, key in three.disks[1] if table == "located"]) == 2)
+    three.perform(0, three.layers[0].submit(Leave(), three.now))
+    # Right behind the switch nobody has said anything in the new epoch yet.
+    three.run(lambda: three.layers[1].roster.epoch == 1)
+    assert located_again(three, 1) == [(member(2), "tcp://192.0.2.2:1")]
+    assert [key for table, key in three.disks[1] if table == "located"] == [member(2)]
+
+
+def test_whoever_had_a_link_with_us_is_looked_for_where_it_listens_once_that_link_is_lost():
+    three = Three()
+    three.run(lambda: len([key for table, key in three.disks[1] if table == "located"]) == 2)
+    assert three.located == []
+    three.perform(1, three.layers[1].receive(LinkDown(member(2)), three.now))
+    assert three.located == [(1, member(2), "tcp://192.0.2.2:1")]
+
+
+def test_an_address_that_is_no_text_any_more_is_a_damaged_journal():
+    three = Three()
+    with pytest.raises(JournalError, match="address"):
+        three.layer(1).restore([("located", member(2), b"\xff")], 0)
 
 
 def test_what_waits_as_an_epoch_ends_fits_the_bound_again_in_the_next():

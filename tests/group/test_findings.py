@@ -3,8 +3,6 @@
 import pytest
 
 from mechdesign.group.block import Reference, genesis, make_block
-from mechdesign.group.certifier import Certifier
-from mechdesign.group.checkpoint import Certified
 from mechdesign.group.core import GroupCore
 from mechdesign.group.pacing import Pacing
 from mechdesign.group.packets import Pull, Vouch, decode_packet, encode_blocks
@@ -22,6 +20,7 @@ from tests.group.lockstep import (
     signer,
     status,
 )
+from tests.group.sleepers import certify_hastily
 from tests.simulation.stagings import split_votes
 
 # ------------------------------------------------------------------------------- an equivocator and the order of slots
@@ -234,16 +233,7 @@ def test_blocks_are_not_dropped_below_the_newest_uncertified_checkpoint():
 
 
 def test_were_they_dropped_there_would_be_no_way_back(monkeypatch):
-    def hasty(self):
-        index = max(self._pending, default=0)
-        if not index:
-            return None
-        checkpoint, encoded, named = self._pending[index]
-        found = Certified.of(checkpoint, encoded, named, self._signatures[index])
-        self.adopt(found)
-        return found
-
-    monkeypatch.setattr(Certifier, "certified", hasty)
+    certify_hastily(monkeypatch)
     net = sleeper(certified=False)
     assert len(net.hosts[3].log) < 62
 

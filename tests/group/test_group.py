@@ -1,53 +1,20 @@
-"""Members come and go: the machine over epochs, in situations that are staged by hand."""
-
-from dataclasses import replace
-from random import Random
+"""Members come and go: the machine over epochs, in situations that are staged."""
 
 import pytest
 
-from mechdesign.group.channel import channel_of, frame, unframe
-from mechdesign.group.evidence import convict
 from mechdesign.group.group import Group
-from mechdesign.group.messages import (
-    Broadcast,
-    Compact,
-    Delivered,
-    EvidenceFound,
-    GroupEffect,
-    Leave,
-    Ready,
-    ViewChanged,
-    ViewChanging,
-)
-from mechdesign.group.views.annals import EPOCHS_KEPT, Annals
-from mechdesign.group.views.epoch import Epoch
-from mechdesign.group.views.guide import Guide
-from mechdesign.group.views.packets import (
-    STATE_BYTES_MAX,
-    Ask,
-    Begun,
-    Signatures,
-    State,
-    Trail,
-    decode_epoch_packet,
-    encode_epoch_packet,
-    is_epoch_packet,
-)
-from mechdesign.group.views.statement import carried_digest
+from mechdesign.group.messages import Broadcast, Compact, Delivered, Leave, Ready, ViewChanged, ViewChanging
+from mechdesign.group.views.packets import STATE_BYTES_MAX
 from mechdesign.group.views.view import ViewKind
-from mechdesign.kernel.crypto import KeyedHash
 from mechdesign.kernel.errors import JournalError, LocalProtocolError, VerificationError
 from mechdesign.kernel.machine import SECOND
-from mechdesign.kernel.wire import encode
 from mechdesign.testing.cluster import BRISK
 from mechdesign.testing.view_cluster import ViewCluster
 from mechdesign.testing.view_liars import VIEW_LIAR_KINDS
-from mechdesign.transport.messages import LinkUp, Packet, Send
-from tests.group.epochs import end, invite, line
+from mechdesign.transport.messages import Packet
+from tests.group.epochs import invite
 from tests.group.lockstep import make_roster, member, signer
-
-SCHEME = KeyedHash()
-FOUR = make_roster(4)
+from tests.group.lone_groups import FOUR, SCHEME, alone, drive, only
 
 
 def started(founders, total, **options):
@@ -64,9 +31,6 @@ def started(founders, total, **options):
 
 def epoch_of(cluster):
     return max(cluster.chain)
-
-
-# In the simulator
 
 
 def test_one_member_alone_is_a_group_that_others_join_and_leave_under_load():
@@ -274,27 +238,6 @@ def test_status_says_what_changes_and_who_is_missing():
     cluster.assert_settled()
 
 
-# By hand
-
-
-def alone(records=(), carry_over=False, **options):
-    """A group of one."""
-    group = Group(make_roster(1), signer(0), SCHEME, BRISK, carry_over=carry_over, **options)
-    return group, list(group.restore(records, 0))
-
-
-def drive(group, now=0):
-    """Tick as long as something is due at once."""
-    effects = []
-    while group.deadline is not None and group.deadline <= now:
-        effects += group.tick(now)
-    return effects
-
-
-def only(effects, kind):
-    return [effect for effect in effects if isinstance(effect, kind)]
-
-
 def test_the_layer_above_is_told_hands_over_its_state_and_begins_with_it():
     group, _ = alone()
     group.submit(Broadcast(b"a", 1, b"before"), 0)
@@ -372,246 +315,8 @@ def test_a_damaged_record_is_refused_loudly(record):
         alone([record])
 
 
-# Two histories
-
-
-class Joiner:
-    """One that joins by an invitation, or a member with a journal, and those who tell it things."""
-
-    def __init__(self, group, records=()):
-        self.group = group
-        self.effects = list(group.restore(records, 0))
-        for place in range(9):
-            if member(place) != group._signer.public:
-                self.effects += group.receive(LinkUp(member(place)), 0)
-
-    def hear(self, place, roster, packet, now=0):
-        data = frame(channel_of(roster), encode_epoch_packet(packet))
-        effects = list(self.group.receive(Packet(member(place), data), now))
-        effects += drive(self.group, now)
-        self.effects += effects
-        return effects
-
-    def trail(self, place, roster, *certificates):
-        return self.hear(place, roster, Trail(tuple(each.encoded for each in certificates)))
-
-
-def histories():
-    """Epoch 0 ended, and all but m3 left; later those that left sign another end of epoch 0, with members of theirs."""
-    true = end(FOUR, [*FOUR.members[3:], line(4), line(5), line(6)], by=(0, 1, 2))
-    false = end(FOUR, [line(4), line(7), line(8), line(0)], by=(0, 1, 2), chain=b"\1" * 32)
-    return true, true.successor(FOUR), false, false.successor(FOUR)
-
-
-def test_a_joiner_follows_the_certificates_from_its_invitation_and_asks_for_the_state():
-    true, next_roster, _, _ = histories()
-    true = end(FOUR, true.members, b"state", by=(0, 1, 2))
-    next_roster = true.successor(FOUR)
-    joiner = Joiner(Group(invite(FOUR, 4), signer(4), SCHEME, BRISK))
-    asked = joiner.trail(0, FOUR, true)
-    wanted = frame(channel_of(next_roster), encode_epoch_packet(Ask(carried_digest(b"state"))))
-    assert Send(member(0), wanted) in asked
-    assert not only(joiner.hear(1, next_roster, State(b"another state")), ViewChanged)
-    assert only(joiner.hear(2, next_roster, State(b"state")), ViewChanged) == [ViewChanged(next_roster, b"state")]
-    assert joiner.group.status().epoch == 1
-
-
-def test_a_joiner_refuses_a_roster_without_it_as_the_invitation_is_stale():
-    without = end(FOUR, FOUR.members, by=(0, 1, 2))
-    joiner = Joiner(Group(invite(FOUR, 4), signer(4), SCHEME, BRISK))
-    assert not only(joiner.trail(0, FOUR, without), ViewChanged)
-    status = joiner.group.status()
-    assert status.state == "refusing"
-    assert "stale invitation" in status.detail
-    later = end(without.successor(FOUR), [*FOUR.members, line(4)])
-    assert not only(joiner.trail(0, FOUR, without, later), ViewChanged), "not even where it would come in later"
-
-
-def test_a_member_with_a_journal_refuses_the_history_that_retired_keys_sign_and_convicts_them():
-    true, next_roster, false, _ = histories()
-    records = [
-        ("view", b"end\0\0\0\0", encode((FOUR.encoded, true.encoded))),
-        ("view", b"epoch", encode((next_roster.encoded, b""))),
-    ]
-    told = Joiner(Group(FOUR, signer(3), SCHEME, BRISK, carry_over=True), records)
-    assert told.group.status().epoch == 1
-    effects = told.trail(0, FOUR, false)
-    assert not only(effects, ViewChanged)
-    assert [found.member for found in only(effects, EvidenceFound)] == [member(0), member(1), member(2)]
-    assert all(convict(found.data, FOUR, SCHEME) == found.member for found in only(effects, EvidenceFound))
-    assert told.group.roster == next_roster
-    assert not only(told.trail(1, FOUR, false), EvidenceFound), "one proof against each is enough"
-
-
-def test_a_recent_invitation_protects_from_keys_that_retired_before_it():
-    true, next_roster, false, false_roster = histories()
-    newer = end(next_roster, [*next_roster.members, line(8)])
-    joiner = Joiner(Group(invite(next_roster, 8), signer(8), SCHEME, BRISK, carry_over=True))
-    lie = end(false_roster, [*false_roster.members])
-    for roster, certificates in ((FOUR, (false, lie)), (false_roster, (lie,)), (next_roster, (lie,)), (FOUR, (true,))):
-        assert not only(joiner.trail(0, roster, *certificates), ViewChanged)
-    assert joiner.group.status().state == "joining"
-    assert only(joiner.trail(0, next_roster, newer), ViewChanged) == [ViewChanged(newer.successor(next_roster), b"")]
-
-
-def test_an_old_invitation_that_leads_two_ways_is_refused_as_soon_as_both_are_seen():
-    true, _, false, _ = histories()
-    assert line(4) in true.members
-    assert line(4) in false.members
-    true = end(FOUR, true.members, b"a state that nobody has", by=(0, 1, 2))
-    joiner = Joiner(Group(invite(FOUR, 4), signer(4), SCHEME, BRISK))
-    assert not only(joiner.trail(5, FOUR, true), ViewChanged)
-    effects = joiner.trail(0, FOUR, false)
-    assert [found.member for found in only(effects, EvidenceFound)] == [member(0), member(1), member(2)]
-    status = joiner.group.status()
-    assert status.state == "refusing"
-    assert "two ends" in status.detail
-
-
-def closing(group):
-    """Have a group of one go until its log has come to its end, and no further."""
-    group.submit(invite(make_roster(1), 1).join, 0)
-    drive(group)
-    group.submit(Ready(b"a state"), 0)
-    effects: list[GroupEffect] = []
-    for _ in range(20):
-        effects += [] if group.status().view.closed else group.tick(0)
-    assert group.status().view.closed
-    return effects
-
-
-def another_end(group):
-    """A frame with another end of the epoch of a group of one, signed by all of it."""
-    lie = end(make_roster(1), [line(0), line(7)], by=(0,))
-    packet = encode_epoch_packet(Trail((lie.encoded,)))
-    return list(group.receive(Packet(member(7), frame(channel_of(make_roster(1)), packet)), 0))
-
-
-def test_an_end_that_a_quorum_signed_beside_the_one_of_our_log_is_refused():
-    group, _ = alone()
-    closing(group)
-    effects = another_end(group) + drive(group)
-    assert not only(effects, ViewChanged)
-    assert group.status().state == "refusing"
-    assert [found.member for found in only(effects, EvidenceFound)] == [member(0)]
-
-
-def test_a_log_that_ends_otherwise_than_a_quorum_signed_is_refused():
-    group, _ = alone()
-    effects = another_end(group) + closing(group) + drive(group)
-    assert not only(effects, ViewChanged)
-    status = group.status()
-    assert status.state == "refusing"
-    assert "another end than our log has" in status.detail
-
-
-def test_a_member_signs_no_second_end_also_when_its_log_comes_back_another_one():
-    other = encode((make_roster(1).digest, b"c" * 32, b"s" * 32, b"n" * 32))
-    group, _ = alone([("view", b"signed", other)])
-    group.submit(invite(make_roster(1), 1).join, 0)
-    drive(group)
-    group.submit(Ready(b""), 0)
-    assert not only(drive(group), ViewChanged)
-    assert "we have signed another end" in group.status().detail
-
-
-def test_whoever_asks_again_and_again_is_answered_once_in_a_while():
-    group, _ = alone(carry_over=True)
-    group.submit(invite(make_roster(1), 1).join, 0)
-    drive(group)
-    assert group.roster.epoch == 1
-    asked = frame(channel_of(make_roster(1)), encode_epoch_packet(Ask(b"")))
-    assert not group.receive(Packet(member(7), asked), SECOND), "and never without a link"
-    group.receive(LinkUp(member(7)), SECOND)
-    answers = [only(group.receive(Packet(member(7), asked), SECOND + at * 1000), Send) for at in range(100)]
-    assert [len(each) for each in answers if each] == [1, 1]
-    data = unframe(answers[0][0].data)[1]
-    assert isinstance(decode_epoch_packet(data), Trail)
-
-
-def test_one_that_left_serves_until_so_many_say_that_all_began_that_one_of_them_is_honest():
-    five, four = make_roster(5), replace(FOUR, epoch=1)
-    assert four.b == 1
-    old = Epoch(five, signer(4), SCHEME, BRISK, None, None)
-    guide = Guide(four, {member(0): None}, SECOND)
-    guide.stand(four, b"", (), old)
-    for peer, channel in ((0, old.channel), (0, old.channel), (4, old.channel), (7, old.channel), (1, b"c" * 16)):
-        guide.begun(member(peer), channel)
-        assert guide.retire(None) == []
-        assert guide.old is old, "though the only neighbour says so"
-    guide.begun(member(1), old.channel)
-    guide.retire(None)
-    assert guide.old is None
-
-
 def test_one_that_left_is_told_when_it_is_needed_no_more():
     cluster = started(5, 5)
     cluster.want(goes=[4])
     cluster.assert_settled()
     assert cluster.run_until(lambda: not cluster.machine(4).epochs, 30)
-
-
-def test_old_certificates_are_forgotten_when_there_are_many():
-    annals, roster, disk = Annals(), FOUR, {}
-    rosters = [roster]
-    for _ in range(EPOCHS_KEPT + 5):
-        certificate = end(roster, roster.members)
-        written, gone = annals.add([(roster, certificate)])
-        disk.update({record.key: record.data for record in written})
-        for _, key in gone:
-            del disk[key]
-        roster = certificate.successor(roster)
-        rosters.append(roster)
-    assert len(disk) == len(annals.rosters) == EPOCHS_KEPT
-    assert annals.after(channel_of(rosters[4])) is None
-    assert len(annals.after(channel_of(rosters[5])) or ()) == EPOCHS_KEPT
-    again = Annals()
-    assert all(again.restore(key, data) for key, data in reversed(disk.items()))
-    assert again.rosters == annals.rosters
-
-
-# Packets
-
-
-@pytest.mark.parametrize(
-    "packet",
-    [
-        Signatures(b"c" * 32, b"s" * 32, b"n" * 32, ((0, b"x" * 64), (3, b"y" * 64))),
-        Ask(b""),
-        Ask(b"d" * 32),
-        Trail((b"one", b"two")),
-        State(b""),
-        State(b"state"),
-        Begun(),
-    ],
-)
-def test_packets_are_read_back(packet):
-    data = encode_epoch_packet(packet)
-    assert is_epoch_packet(data)
-    assert decode_epoch_packet(data) == packet
-
-
-def test_bent_packets_are_none_and_never_raise():
-    chance = Random(5)
-    whole = [
-        encode_epoch_packet(Signatures(b"c" * 32, b"s" * 32, b"n" * 32, ((0, b"x" * 64),))),
-        encode_epoch_packet(Trail((end(FOUR, FOUR.members).encoded,))),
-        encode_epoch_packet(Ask(b"d" * 32)),
-    ]
-    group = Group(FOUR, signer(0), SCHEME, BRISK)
-    group.restore((), 0)
-    group.receive(LinkUp(member(1)), 0)
-    for number in range(600):
-        data = bytearray(whole[number % 3])
-        for _ in range(chance.randint(1, 4)):
-            data[chance.randrange(len(data))] = chance.randrange(256)
-        for effect in group.receive(Packet(member(1), frame(channel_of(FOUR), bytes(data))), number):
-            assert isinstance(effect, Send)
-    assert unframe(frame(b"c" * 16, b"packet")) == (b"c" * 16, b"packet")
-    for bad in (
-        Signatures(b"c", b"s" * 32, b"n" * 32, ((0, b"x" * 64),)),
-        Signatures(b"c" * 32, b"s" * 32, b"n" * 32, ((1, b"x" * 64), (0, b"x" * 64))),
-        Ask(b"short"),
-        Trail(()),
-    ):
-        assert decode_epoch_packet(encode_epoch_packet(bad)) is None

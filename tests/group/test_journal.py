@@ -147,3 +147,25 @@ def test_members_go_on_from_compacted_journals_on_a_real_disk(tmp_path: Path) ->
             assert core.status().checkpoint > 0
     blocks = sum(table == "block" for table, _, _ in Journal(tmp_path / "journal", member(0), roster.digest).records())
     assert blocks < 20
+
+
+def test_records_that_are_durable_can_be_read_by_their_keys_up_to_the_first_that_is_not_there(tmp_path: Path) -> None:
+    with open_at(tmp_path / "journal.sqlite3") as journal:
+        journal.write([Compact(tuple(Append("log", b"%d" % at, b"block %d" % at) for at in range(3)), ())])
+        assert journal.read("log", [b"1", b"0"]) == (b"block 1", b"block 0")
+        assert journal.read("log", [b"0", b"3", b"1"]) == (b"block 0",)
+        assert journal.read("block", [b"0"]) == journal.read("log", []) == ()
+        journal.write([Append("log", b"3", b"later", sync=False)])
+        assert journal.read("log", [b"3"]) == (), "a crash could still take it back"
+        journal.write([Compact((), (("log", b"1"),))])
+        assert journal.read("log", [b"0", b"1", b"2"]) == (b"block 0",)
+        assert journal.read("log", [b"3"]) == (b"later",)
+
+
+def test_a_record_that_has_changed_is_not_read_but_named(tmp_path: Path) -> None:
+    with open_at(tmp_path / "journal.sqlite3") as journal:
+        journal.write([Append("log", b"0", b"block 0"), Append("log", b"1", b"block 1")])
+        journal._database.execute("UPDATE record SET data = ? WHERE key = ?", (b"block 2", b"1"))
+        assert journal.read("log", [b"0"]) == (b"block 0",)
+        with pytest.raises(JournalError, match=r"table 'log', key '31'.* has changed"):
+            journal.read("log", [b"0", b"1"])

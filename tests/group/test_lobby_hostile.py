@@ -5,6 +5,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mechdesign.group.lobby.allowances import allowance
 from mechdesign.group.lobby.config import LobbyConfig
 from mechdesign.group.lobby.events import Announced
 from mechdesign.group.lobby.lobby import Lobby
@@ -20,6 +21,8 @@ from mechdesign.group.lobby.packets import (
     encode_lobby_packet,
 )
 from mechdesign.group.lobby.terms import Terms
+from mechdesign.group.meter import Meter
+from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.machine import SECOND
 from mechdesign.kernel.wire import decode, encode
 from mechdesign.testing.lobby_cluster import (
@@ -204,3 +207,37 @@ def test_memory_stays_bounded_whatever_neighbours_say_for_long():
             assert cluster.lobby(place)._book.remembered <= 20 + 1
     assert cluster.known(0) == {1}
     assert 0 in cluster.known(1)
+
+
+def test_whoever_comes_again_and_again_is_sent_no_more_than_one_that_stays():
+    lobby, liar, others = fresh(1, 2), seat_of(1).line.id, records(range(3, 61))
+    known = encode_lobby_packet(Records(tuple((each.wire, 60_000, 0) for each in others)))
+    lobby.receive(Packet(seat_of(2).line.id, known), 0)
+    assert len(lobby.status().known) == len(others)
+    sent = []
+    for _ in range(200):
+        lobby.receive(LinkDown(liar), 0)
+        lobby.receive(LinkUp(liar), 0)
+        effects = lobby.receive(Packet(liar, encode_lobby_packet(Lists((), (), False))), 0)
+        packets = [decode_lobby_packet(effect.data) for effect in effects if isinstance(effect, Send)]
+        sent.append(sum(len(packet.records) for packet in packets if isinstance(packet, Records)))
+    # A whole book at first, and then what a quarter of one neighbour's allowance leaves.
+    assert sent[0] >= len(others)
+    assert sum(sent) <= LobbyConfig().cost_burst // 4 + len(others)
+    assert sent[-1] == 0
+
+
+def test_allowances_are_kept_of_all_that_have_links_and_of_the_newest_few_thousand_others():
+    kept: dict[MemberId, Meter] = {}
+    made: list[Meter] = []
+
+    def make() -> Meter:
+        made.append(Meter(1, 1, 1))
+        return made[-1]
+
+    keys = [MemberId(number.to_bytes(4, "big")) for number in range(10_000)]
+    for key in keys:
+        allowance(kept, key, keys[:3], make)
+    assert list(kept) == [*keys[:3], *keys[-4097:]]
+    assert [allowance(kept, key, keys[:3], make) for key in (keys[0], keys[-4097])] == [made[0], made[-4097]]
+    assert len(made) == len(keys)

@@ -41,10 +41,10 @@ def test_a_wrong_suspicion_lengthens_the_wait_up_to_four_times_and_commits_short
         pacing.heard(3)
         assert list(pacing.suspected) == []
     assert waits == [20, 40, 80, 80]
-    pacing.committed()
+    pacing.committed(0)
     assert pacing.wait(0, [3], NOW) == NOW + 50 * MILLISECOND
     for _ in range(4):
-        pacing.committed()
+        pacing.committed(0)
     assert pacing.wait(0, [3], NOW) == NOW + 20 * MILLISECOND
 
 
@@ -65,6 +65,20 @@ def test_after_many_rounds_without_a_commit_everybody_is_waited_for_and_the_time
     assert list(pacing.suspected) == []
     pacing.quorum(8, NOW)
     assert pacing.wait(8, [3], NOW) == NOW + 2 * TIMEOUT
-    pacing.committed()
+    pacing.committed(6)
     assert not pacing.desperate
     assert pacing.timeout == TIMEOUT
+
+
+def test_the_commit_of_an_old_leader_ends_no_more_of_the_waiting_than_what_is_older() -> None:
+    pacing = paced()
+    for round_ in range(1, 13):
+        pacing.proposed(round_, NOW)
+    assert pacing.desperate
+    # What was said since round 1 still waits: as long as that lies back so far, everybody is waited for.
+    pacing.committed(1)
+    assert pacing.desperate
+    pacing.committed(2)
+    assert not pacing.desperate
+    pacing.proposed(13, NOW)
+    assert pacing.desperate

@@ -3,7 +3,7 @@
 from mechdesign.group.block import Block, genesis, make_block
 from mechdesign.group.checkpoint import Certified, Checkpoint, Count
 from mechdesign.group.chronicle import Chronicle, link
-from mechdesign.group.packets import LogPart
+from mechdesign.group.packets import BATCH_BLOCKS, BATCH_BYTES, LogPart
 from mechdesign.group.recovery import Recovery
 from mechdesign.kernel.crypto import KeyedHash
 from mechdesign.kernel.wire import encode
@@ -59,6 +59,33 @@ def test_parts_come_backwards_until_they_meet_our_own_log() -> None:
     assert sizes == [(10, 3), (7, 3), (4, 2)]
     assert [block.digest for block in recovery.whole() or ()] == [block.digest for block in blocks[2:]]
     assert recovery.due(10**9) is None
+
+
+def test_whoever_sends_little_at_a_time_is_not_asked_twice_in_a_row_and_whoever_sends_whole_batches_is() -> None:
+    theirs, _ = log_of(2 * BATCH_BLOCKS + 3)
+    recovery, _ = returning(theirs, [])
+    asked = []
+    for now, blocks in enumerate((1, 1, BATCH_BLOCKS, BATCH_BLOCKS, 1)):
+        part = serve(theirs, recovery, now, blocks)
+        fetch = recovery._fetch
+        assert fetch is not None
+        asked.append(fetch.asked)
+        assert recovery.take(part, now) is None
+    # Each is asked at once: nobody waits for the time after which a silent one is passed over.
+    assert asked == [1, 2, 3, 3, 3]
+    assert recovery.whole() is not None
+
+
+def test_long_blocks_make_a_whole_batch_too() -> None:
+    theirs = Chronicle(ROSTER, 1 << 20)
+    for at in range(8):
+        block = make_block(ROSTER, signer(at % 4), 0, [genesis(ROSTER, at % 4)], (), [bytes(BATCH_BYTES // 4)])
+        theirs.append(block)
+    recovery, _ = returning(theirs, [])
+    for now in range(4):
+        assert recovery.take(serve(theirs, recovery, now, 2), now) is None
+        assert (fetch := recovery._fetch) is not None
+        assert fetch.asked == 1
 
 
 def test_whatever_is_not_the_expected_part_is_refused() -> None:

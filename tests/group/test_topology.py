@@ -215,3 +215,25 @@ def test_no_bytes_make_it_raise(data: bytes) -> None:
     net = _Net(2, [(0, 1)])
     assert net.members[0].receive(1, data, 1) == []
     assert net.members[0].receive(1, encode((LINKS_KIND, data, bytes(64))), 1) == []
+
+
+def test_whoever_forges_statements_of_links_is_soon_not_listened_to_and_the_others_are() -> None:
+    class Counting(KeyedHash):
+        looked = 0
+
+        def verify(self, member: MemberId, message: bytes, signature: bytes) -> bool:
+            self.looked += 1
+            return super().verify(member, message, signature)
+
+    net, scheme = _Net(4, []), Counting()
+    hearing = Topology(net.roster, KeyedHash.Signer(net.roster.ids[0]), scheme)
+    for number in range(1, 20_000):
+        body = encode((net.roster.digest[:8], 1, number, (0,)))
+        assert hearing.receive(3, encode((LINKS_KIND, body, bytes(64))), 50 * number) == []
+    assert scheme.looked < 500
+    telling = net.members[1]
+    telling.link_up(0, 0)
+    (send,) = telling.tick(0)
+    hearing.link_up(1, 10**6)
+    hearing.receive(1, send.data, 10**6)
+    assert hearing.map()[0] == (1,)

@@ -8,6 +8,7 @@ from mechdesign.group.channel import channel_of, frame
 from mechdesign.group.evidence import Forking, convict, decode_evidence
 from mechdesign.group.messages import EvidenceFound
 from mechdesign.group.views.annals import EPOCHS_KEPT, Annals
+from mechdesign.group.views.closing import Closing
 from mechdesign.group.views.packets import Signatures, encode_epoch_packet
 from mechdesign.group.views.statement import Statement
 from mechdesign.kernel.crypto import KeyedHash
@@ -107,6 +108,23 @@ def test_a_half_that_comes_when_the_epoch_is_served_no_more_is_held_against_its_
     assert annals.doubled(b"of no epoch", other_end(1), SCHEME) == ([], True)
 
 
+def test_a_half_that_came_with_the_certificate_alone_is_held_against_what_is_shown_later():
+    closing = Closing(FOUR, signer(0), SCHEME)
+    assert closing.certified(end(FOUR, FOUR.members)) == []
+    proofs = closing.heard(other_end(LIAR))[1]
+    assert [convict(found.data, FOUR, SCHEME) for found in proofs] == [member(LIAR)]
+    # Who did not sign the certificate has signed one end.
+    assert closing.heard(other_end(3))[1] == []
+
+
+def test_a_half_that_was_shown_first_is_held_against_the_certificate_that_comes_later():
+    closing = Closing(FOUR, signer(0), SCHEME)
+    for place in (LIAR, 3):
+        assert closing.heard(other_end(place))[1] == []
+    proofs = closing.certified(end(FOUR, FOUR.members))
+    assert [convict(found.data, FOUR, SCHEME) for found in proofs] == [member(LIAR)]
+
+
 def test_what_is_remembered_of_double_signers_goes_with_the_epoch():
     annals = ended()
     annals.doubled(channel_of(FOUR), other_end(LIAR), SCHEME)
@@ -129,7 +147,7 @@ def test_a_member_that_has_gone_on_takes_the_other_half_and_hands_up_a_proof_onc
     cluster.assert_settled()
     cluster.run(5)
     assert len(group.epochs) == 1
-    _, certificate, _ = group._guide.annals._ends[0]
+    certificate = group._guide.annals._ends[channel_of(roster)].certificate
     place, _ = certificate.signatures[-1]
     statement = Statement(roster.digest, b"c" * 32, b"s" * 32, b"r" * 32)
     key = next(each for each in cluster.signers if each.public == roster.ids[place])

@@ -82,6 +82,20 @@ def test_letters_and_private_messages_outlive_crashes_of_their_writer_and_their_
     assert not cluster.post.waiting(cluster.live)
 
 
+@pytest.mark.parametrize("tail", ["lost", "kept"])
+@pytest.mark.parametrize("after", range(12))
+def test_a_letter_is_told_wherever_its_reader_crashes(after, tail):
+    cluster = started(letters=True)
+    cluster.run(0.5)
+    for number in range(3):
+        write(cluster, number, 0, (2,))
+    cluster.crash(Crash(0, 2, after, cluster.simulator.now + 100_000, tail))
+    cluster.run(0.3)
+    cluster.heal()
+    cluster.assert_settled()
+    assert not cluster.post.waiting(cluster.live)
+
+
 def test_a_secret_in_a_frame_is_noticed(monkeypatch):
     cluster = started(letters=True)
     with pytest.raises(Violation, match="only recipients are to read"):

@@ -126,7 +126,10 @@ def test_a_member_declines_where_the_books_have_no_room_for_deposits() -> None:
         told = Proposed(bytes(32), MEMBERS[1][0], proposal, MEMBERS, True, carried=carried)
         answer = session_core().receive(told, 0)[1]
         assert isinstance(answer, Enrol if carried else Decline)
-    why = f"the books have no room for what {MEMBERS[1][1]} would receive: pay-outs are not reported yet"
+    why = (
+        f"the books have no room for what {MEMBERS[1][1]} would receive (16 KiB for a proposer's sessions, 900 KiB in "
+        "all): report pay-outs that were made, or wait for sessions to end"
+    )
     assert isinstance(answer, Decline)
     assert answer.reason == why
 

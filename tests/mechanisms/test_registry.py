@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -126,11 +127,21 @@ def test_a_file_that_defines_no_mechanism_is_an_error(tmp_path: Path, text: str,
         registry.load(str(file))
 
 
-def test_entry_points_add_mechanisms_and_cannot_replace_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def looked_up() -> Iterator[list[str]]:
+    """The groups of entry points that are looked up."""
+    registry.look_again()
+    yield []
+    registry.look_again()
+
+
+def test_entry_points_add_mechanisms_and_cannot_replace_ours(
+    monkeypatch: pytest.MonkeyPatch, looked_up: list[str]
+) -> None:
     ours = "mechdesign.mechanisms.auction.first_price:FirstPrice"
 
     def installed(group: str) -> list[EntryPoint]:
-        assert group == "mechdesign.mechanisms"
+        looked_up.append(group)
         return [
             EntryPoint("mine.total", f"{__name__}_missing:Total", group),
             EntryPoint("mine.wrong", ours, group),
@@ -144,6 +155,18 @@ def test_entry_points_add_mechanisms_and_cannot_replace_ours(monkeypatch: pytest
         registry.load("mine.total")
     with pytest.raises(MechanismError, match=r"calls itself auction.first-price/1"):
         registry.load("mine.wrong")
+    assert looked_up == ["mechdesign.mechanisms"], "a lookup reads the metadata of every package that is installed"
+
+
+def test_what_is_installed_later_is_found_by_looking_again(
+    monkeypatch: pytest.MonkeyPatch, looked_up: list[str]
+) -> None:
+    assert "mine.total/1" not in registry.names()
+    late = EntryPoint("mine.total", f"{__name__}_missing:Total", registry.GROUP)
+    monkeypatch.setattr(registry, "entry_points", lambda group: [late])
+    assert "mine.total/1" not in registry.names()
+    registry.look_again()
+    assert "mine.total/1" in registry.names()
 
 
 def test_describe_says_all_that_an_input_needs() -> None:

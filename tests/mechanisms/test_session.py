@@ -221,8 +221,9 @@ def test_a_policy_names_mechanisms_with_or_without_their_version(names):
 
 def test_a_member_that_is_not_asked_follows_and_attests():
     machine = core()
-    told = machine.receive(proposed(asked=False), 0)
-    assert [event.answer for event in told] == ["not asked"]
+    told, said = machine.receive(proposed(asked=False), 0)
+    assert told.answer == "not asked"
+    assert said == Decline(SESSION, "", follows=True), "a session begins once a quorum has the code"
     machine.receive(Enrolled(SESSION, MEMBERS[1:], 3), 0)
     (attest,) = machine.receive(Answers(SESSION, 0, ((MEMBERS[1][0], b'"9"'),), 8, bytes(32), ()), 0)
     assert isinstance(attest, Attest)

@@ -1,17 +1,14 @@
 """A room whose members come and go by the command line: processes that say words all the while, compared at the end."""
 
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from mechdesign.cli.demo.folder import Folder
-from tests.cli.command_line import Ran, environment, run
+from tests.cli.command_line import Ran, run
 from tests.cli.live_nodes import auction
-from tests.network.talkers import free_ports
+from tests.network.processes import Processes, free_ports
 
 __all__ = ["Speakers"]
 
@@ -28,8 +25,8 @@ def _done(ran: Ran) -> Ran:
     return ran
 
 
-class Speakers:
-    """The processes of one room; a context that leaves none behind.
+class Speakers(Processes[str]):
+    """The processes of a room whose members come and go.
 
     Args:
         first: who founds the room.
@@ -39,11 +36,10 @@ class Speakers:
 
     def __init__(self, first: tuple[str, ...], folder: Path, rate: float) -> None:
         self._files = Folder(auction(first), folder)
-        self.folder = self._files.path
+        super().__init__(self._files.path)
         self.lives: dict[str, int] = {}
         self.gone: list[str] = []
         self._rate = rate
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
         for name in first:
             self.start(name)
 
@@ -53,27 +49,13 @@ class Speakers:
         """Start a member, for the first time or again."""
         self.lives[name] = self.lives.get(name, 0) + 1
         arguments = [self._files.config(name), self.folder, self.lives[name], self._rate]
-        with (self.folder / f"{name}.stderr").open("ab") as errors:
-            self._processes[name] = subprocess.Popen(
-                [sys.executable, str(_SCRIPT), *map(str, arguments)], env=environment(), stderr=errors
-            )
+        self.launch(name, name, _SCRIPT, arguments)
 
-    def kill(self, name: str) -> None:
-        """SIGKILL."""
-        process = self._processes.pop(name)
-        process.kill()
-        process.wait(60)
-
-    def stop(self, name: str) -> None:
+    def stop(self, name: str) -> int:
         """SIGTERM; it has to end well."""
-        process = self._processes.pop(name)
-        process.terminate()
-        assert process.wait(60) == 0, self.errors()
-
-    @property
-    def running(self) -> list[str]:
-        """Who has a process."""
-        return list(self._processes)
+        code = super().stop(name)
+        assert code == 0, self.errors()
+        return code
 
     # ----------------------------------------------------------------------------------------------------- the group
 
@@ -87,7 +69,7 @@ class Speakers:
         """Make a newcomer's key, have a quorum of the present members consent, and start it."""
         if name not in self.lives:
             self._found(name)
-        members = [each for each in self.seen(self._host())["members"] if each in self._processes]
+        members = [each for each in self.seen(self._host())["members"] if each in self.running]
         record, invitation = self.folder / f"{name}-record.toml", self.folder / f"{name}.invitation"
         consents: list[str | Path] = []
         for member in members:
@@ -107,7 +89,7 @@ class Speakers:
         self.gone.append(name)
 
     def _host(self) -> str:
-        return next(name for name in self._processes if self.seen(name).get("state") == "running")
+        return next(name for name in self.running if self.seen(name).get("state") == "running")
 
     def _found(self, name: str) -> None:
         (port,) = free_ports(1)
@@ -123,20 +105,11 @@ class Speakers:
 
     def log(self, name: str, life: int | None = None) -> list[str]:
         """What a member heard in a life (its present one by default), whole lines only."""
-        return self._lines(f"{name}.{life or self.lives[name]}.log")
+        return self.lines(f"{name}.{life or self.lives[name]}.log")
 
-    def _lines(self, file: str) -> list[str]:
-        path = self.folder / file
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        return text[: text.rfind("\n") + 1].splitlines()
-
-    def wait(self, what: str, holds: Callable[[], bool], seconds: float = 120) -> None:
-        """Wait until something holds; fails with where everybody stands."""
-        end = time.monotonic() + seconds
-        while not holds():
-            where = {name: (len(self.log(name)), self.seen(name)) for name in self._processes}
-            assert time.monotonic() < end, f"{what}: not so after {seconds} s: {where}\n{self.errors()}"
-            time.sleep(0.1)
+    def where(self) -> object:
+        """How many lines each has heard, and what its status says."""
+        return {name: (len(self.log(name)), self.seen(name)) for name in self.running}
 
     def wait_members(self, *names: str) -> None:
         """Wait until these are the members, at each of them, and who left knows it."""
@@ -149,7 +122,7 @@ class Speakers:
         self.wait(f"the members are {', '.join(names)}", there)
         self.wait(
             "those who left know it",
-            lambda: all(self.seen(name).get("state") == "left" for name in self.gone if name in self._processes),
+            lambda: all(self.seen(name).get("state") == "left" for name in self.gone if name in self.running),
         )
 
     def wait_more(self, what: str, lines: int, names: Iterable[str]) -> None:
@@ -164,7 +137,7 @@ class Speakers:
 
     def hush(self, *names: str) -> None:
         """Have everybody stop talking, and wait until these have all that was said by anybody who did not leave."""
-        (self.folder / "hush").touch()
+        self.silence()
         time.sleep(2 / self._rate)
         owed = {line for line in self._said() if line.split("/")[0] not in self.gone}
         heard: dict[str, list[str]] = {}
@@ -179,7 +152,7 @@ class Speakers:
 
     def _said(self) -> list[str]:
         lives = [(name, life) for name, last in self.lives.items() for life in range(1, last + 1)]
-        return [line for name, life in lives for line in self._lines(f"{name}.{life}.said")]
+        return [line for name, life in lives for line in self.lines(f"{name}.{life}.said")]
 
     def _union(self) -> dict[tuple[int, int], str]:
         """What stands at each place of each epoch's log, by anybody's account in any life.
@@ -208,7 +181,7 @@ class Speakers:
             for life in range(1, last + 1):
                 mine = [each for each in said if each.startswith(f"{name}/{life}/")]
                 assert mine == [f"{name}/{life}/{number}" for number in range(len(mine))], f"{name}'s order is broken"
-                told = self._lines(f"{name}.{life}.said")
+                told = self.lines(f"{name}.{life}.said")
                 if name not in self.gone:
                     assert mine[: len(told)] == told, f"{name} said {len(told)} lines in life {life}: {len(mine)} came"
                 # A life hears its first epoch from the beginning, and all that follows.
@@ -221,17 +194,3 @@ class Speakers:
                 assert log == union[union.index(log[0]) :], f"{name} was always there and lacks lines"
         assert "Traceback" not in self.errors()
         return union
-
-    def errors(self) -> str:
-        """What the members wrote to standard error."""
-        texts = {path.stem: path.read_text()[-800:] for path in sorted(self.folder.glob("*.stderr"))}
-        return "\n".join(f"{name}: {text}" for name, text in texts.items() if text)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for name in list(self._processes):
-            self.kill(name)

@@ -1,12 +1,10 @@
-"""One member of a room as a process: says numbered lines, writes down all that it hears.
+"""One member of a room whose members stay the same, as a process.
 
 Run as ``python talker.py PLACE N LISTEN NEIGHBOURS FOLDER LIFE RATE``, neighbours like ``2=tcp://127.0.0.1:7411,…``; it
 says nothing more once the file ``hush`` is in the folder, and stays until it is killed or told to stop.
 """
 
 import asyncio
-import contextlib
-import signal
 import sys
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from mechdesign.kernel.identity import Identity
 from mechdesign.kernel.wire import digest
 from mechdesign.node import Room, tcp
 from mechdesign.transport.face import PeerAddress
+from tests.network.chatter import chatter
 
 QUICK = Preset.model_validate(
     {
@@ -39,25 +38,6 @@ def roster_of(n: int) -> Roster:
     )
 
 
-async def talk(room: Room, folder: Path, life: int, rate: float) -> None:
-    """Say numbered lines until there is a file ``hush``, and write down which were taken."""
-    number = 0
-    with (folder / f"{room.name}.{life}.said").open("w", buffering=1, encoding="utf-8") as said:
-        while not (folder / "hush").exists():
-            text = f"{room.name}/{life}/{number}"
-            room.say(text.encode())
-            said.write(text + "\n")
-            number += 1
-            await asyncio.sleep(1 / rate)
-
-
-async def listen(room: Room, folder: Path, life: int) -> None:
-    """Write down what is heard, each line whole or not at all."""
-    with (folder / f"{room.name}.{life}.log").open("w", buffering=1, encoding="utf-8") as log:
-        async for heard in room:
-            log.write(f"{heard.position} {heard.sender} {(heard.data or b'').decode()}\n")
-
-
 async def main(place: int, n: int, listen_at: str, neighbours: str, folder: Path, life: int, rate: float) -> None:
     """Run the member."""
     roster = roster_of(n)
@@ -66,19 +46,8 @@ async def main(place: int, n: int, listen_at: str, neighbours: str, folder: Path
     links = tcp(identity_of(place), listen_at, peers, QUICK.transport)
     journal = folder / f"m{place}.sqlite3"
     room = Room(roster, identity_of(place), transport=links, journal=journal, config=QUICK.group)
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with room:
-        work = [
-            asyncio.ensure_future(listen(room, folder, life)),
-            asyncio.ensure_future(talk(room, folder, life, rate)),
-        ]
-        waiting = asyncio.ensure_future(stop.wait())
-        await asyncio.wait([work[0], waiting], return_when=asyncio.FIRST_COMPLETED)
-        for task in (*work, waiting):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await chatter(room, folder, life, rate)
 
 
 if __name__ == "__main__":

@@ -1,34 +1,19 @@
 """Rooms whose members are processes: started on any topology, killed, started again, compared at the end."""
 
-import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from tests.cli.command_line import environment
 from tests.network.hosts import Hosts
+from tests.network.processes import Processes, free_ports
+
+__all__ = ["Talkers"]
 
 _SCRIPT = Path(__file__).with_name("talker.py")
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports of the loopback address that nobody listens on at present."""
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
-class Talkers:
-    """The processes of one room; a context that leaves none behind.
+class Talkers(Processes[int]):
+    """The processes of a room whose members stay the same.
 
     Args:
         n: how many members.
@@ -41,8 +26,8 @@ class Talkers:
     def __init__(
         self, n: int, edges: Iterable[tuple[int, int]], folder: Path, rate: float, hosts: Hosts | None = None
     ) -> None:
+        super().__init__(folder)
         self.n = n
-        self.folder = folder
         self._rate = rate
         self._near: list[set[int]] = [set() for _ in range(n)]
         for one, other in edges:
@@ -51,7 +36,6 @@ class Talkers:
         self._hosts = hosts
         self._local = [] if hosts is not None else [f"tcp://127.0.0.1:{port}" for port in free_ports(n)]
         self.lives = [0] * n
-        self._processes: dict[int, subprocess.Popen[bytes]] = {}
 
     def start(self, place: int) -> None:
         """Start a member, for the first time or again."""
@@ -65,30 +49,7 @@ class Talkers:
             reach = {other: hosts.reach(place, other) for other in self._near[place]}
         near = ",".join(f"{other}={reach[other]}" for other in sorted(self._near[place]))
         arguments = [place, self.n, listen, near, self.folder, self.lives[place], self._rate]
-        with (self.folder / f"m{place}.stderr").open("ab") as errors:
-            self._processes[place] = subprocess.Popen(
-                [*on, sys.executable, str(_SCRIPT), *map(str, arguments)], env=environment(), stderr=errors
-            )
-
-    def kill(self, place: int) -> None:
-        """SIGKILL."""
-        process = self._processes.pop(place)
-        process.kill()
-        process.wait(60)
-
-    def stop(self, place: int) -> int:
-        """SIGTERM; gives the exit code."""
-        process = self._processes.pop(place)
-        process.terminate()
-        return process.wait(60)
-
-    def freeze(self, place: int) -> None:
-        """SIGSTOP: its links stay open, and it neither reads nor says anything."""
-        self._processes[place].send_signal(signal.SIGSTOP)
-
-    def thaw(self, place: int) -> None:
-        """SIGCONT."""
-        self._processes[place].send_signal(signal.SIGCONT)
+        self.launch(place, f"m{place}", _SCRIPT, arguments, on)
 
     def wait_more(self, what: str, lines: int, places: Iterable[int], of: Iterable[int]) -> None:
         """Wait until each of these has heard so many more lines of each of those."""
@@ -106,50 +67,36 @@ class Talkers:
         """Wait until nobody hears anything any more, for two seconds."""
 
         def still() -> bool:
-            lengths = [len(self.log(place)) for place in self._processes]
+            lengths = [len(self.log(place)) for place in self.running]
             time.sleep(2)
-            return [len(self.log(place)) for place in self._processes] == lengths
+            return [len(self.log(place)) for place in self.running] == lengths
 
         self.wait(what, still)
 
-    def hush(self) -> None:
-        """Have everybody stop talking."""
-        (self.folder / "hush").touch()
-
     def log(self, place: int, life: int | None = None) -> list[str]:
         """What a member heard in a life (its present one by default), whole lines only."""
-        return self._lines(f"m{place}.{life or self.lives[place]}.log")
-
-    def _lines(self, file: str) -> list[str]:
-        path = self.folder / file
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        return text[: text.rfind("\n") + 1].splitlines()
+        return self.lines(f"m{place}.{life or self.lives[place]}.log")
 
     def said_in(self, log: Iterable[str], place: int) -> int:
         """How many of the lines are a member's."""
-        return sum(line.split()[1] == f"m{place}" for line in log)
+        return sum(line.split()[2] == f"m{place}" for line in log)
 
-    def wait(self, what: str, holds: "object", seconds: float = 120) -> None:
-        """Wait until something holds; fails with where everybody stands."""
-        assert callable(holds)
-        end = time.monotonic() + seconds
-        while not holds():
-            lengths = {f"m{place}": len(self.log(place)) for place in range(self.n)}
-            assert time.monotonic() < end, f"{what}: not so after {seconds} s; lines heard: {lengths}\n{self.errors()}"
-            time.sleep(0.2)
+    def where(self) -> object:
+        """How many lines each has heard."""
+        return {f"m{place}": len(self.log(place)) for place in range(self.n)}
 
     def wait_quiet(self) -> None:
         """Wait until all that run have heard equally much, and nothing more comes."""
-        self.hush()
+        self.silence()
         before: list[int] = []
 
         def quiet() -> bool:
             nonlocal before
-            lengths = [len(self.log(place)) for place in self._processes]
+            lengths = [len(self.log(place)) for place in self.running]
             same, before = lengths == before and len(set(lengths)) == 1, lengths
             if same:
                 time.sleep(1.5)
-                same = [len(self.log(place)) for place in self._processes] == lengths
+                same = [len(self.log(place)) for place in self.running] == lengths
             return same
 
         self.wait("all have heard the same number of lines", quiet)
@@ -166,28 +113,14 @@ class Talkers:
             for life in range(1, self.lives[place]):
                 heard = self.log(place, life)
                 assert heard == final[: len(heard)], f"what m{place} heard in life {life} is not how the log begins"
-        said = [line.split()[2] for line in final]
+        said = [line.split()[3] for line in final]
         assert len(set(said)) == len(said), "a line is in the log twice"
-        assert [int(line.split()[0]) for line in final] == list(range(len(final)))
+        assert [int(line.split()[1]) for line in final] == list(range(len(final)))
         for place in range(self.n):
             for life in range(1, self.lives[place] + 1):
                 mine = [int(each.split("/")[2]) for each in said if each.startswith(f"m{place}/{life}/")]
                 assert mine == list(range(len(mine))), f"lines of m{place} are missing or out of their order"
                 # What was taken from a life is in its journal, so it comes, however the life ended.
-                told = self._lines(f"m{place}.{life}.said")
+                told = self.lines(f"m{place}.{life}.said")
                 assert len(told) <= len(mine), f"m{place} said {len(told)} lines in life {life}: {len(mine)} came"
         return final
-
-    def errors(self) -> str:
-        """What the members wrote to standard error."""
-        texts = {path.stem: path.read_text()[-500:] for path in sorted(self.folder.glob("*.stderr"))}
-        return "\n".join(f"{name}: {text}" for name, text in texts.items() if text)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for place in list(self._processes):
-            self.kill(place)

@@ -35,8 +35,7 @@ def test_a_room_grows_from_one_member_and_shrinks_while_all_say_words_and_some_a
         room.kill(victim)
         room.start(victim)
         room.wait_members(*members)
-        # Who has just come back learns from those that go where the others listen.
-        room.wait_more("those that stay hear one another", 2, members)
+        # Who has just come back knows from its earlier life where those listen that came in after it.
         for name in going:
             room.stop(name)
         room.wait_more("they still do with the others gone", 2, members)

@@ -24,7 +24,7 @@ from mechdesign.node.links import TransportFactory, tcp
 from mechdesign.node.room import Room
 from mechdesign.transport.face import PeerAddress, Strangers
 from tests.network.extent import LONG
-from tests.network.talkers import free_ports
+from tests.network.processes import free_ports
 
 NAMES = ("alice", "bob", "carol", "dave", "erin")
 AT_ONCE, ROUNDS = 3, 120 if LONG else 8

@@ -1,6 +1,7 @@
-"""A rule that computes for long holds up its proposer's sessions and nothing else: nodes over ZeroMQ."""
+"""A rule that computes for long holds up its own session and what is booked behind it: nodes over ZeroMQ."""
 
 import asyncio
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from fractions import Fraction
@@ -67,6 +68,7 @@ class Live:
         self.roster = Roster("live", members, FaultModel.BYZANTINE)
         self.addresses: dict[bytes, str] = {}
         self.events: dict[str, list[UserEvent]] = {name: [] for name in NAMES}
+        self.replayed: dict[str, list[UserEvent]] = {name: [] for name in NAMES}
         self.nodes: dict[str, Node] = {}
 
     async def start(self, name: str) -> None:
@@ -74,7 +76,7 @@ class Live:
         peers = {
             each.public: PeerAddress(each.curve_public, self.addresses.get(each.public)) for each in self.keys.values()
         }
-        self.events[name] = []
+        self.events[name], self.replayed[name] = [], []
         node = self.nodes[name] = Node(
             self.roster,
             keys,
@@ -83,12 +85,16 @@ class Live:
             strategy=truthful(NAMES.index(name) + 1),
             lookup=lookup_with(Endless),
             config=LOCAL.group,
-            on_event=self.events[name].append,
+            on_event=partial(self.note, name),
         )
         await node.start()
         assert isinstance(node.transport, ZeroMQTransport)
         assert node.transport.address is not None
         self.addresses[keys.public] = node.transport.address
+
+    def note(self, name: str, event: UserEvent) -> None:
+        self.events[name].append(event)
+        self.replayed[name] += [event] if self.nodes[name].replaying else []
 
     def propose(self, name: str, mechanism: SecondPrice) -> None:
         request = ProposeSession(mechanism=mechanism, label=name, seal="commit_reveal", **phases(60_000))
@@ -150,8 +156,33 @@ async def test_an_auction_settles_while_another_computes_and_a_member_restarts(
     assert [live.booked(name) for name in NAMES] == [live.booked("alice")] * 4
 
 
-def job(run: Callable[[], Reaction]) -> Job:
-    return Job(bytes(32), MemberId(bytes(32)), run)
+async def test_what_an_earlier_life_was_told_is_no_news_however_late_it_comes(
+    live: Live, enough: threading.Event
+) -> None:
+    enough.set()
+    for name in NAMES:
+        await live.start(name)
+    live.propose("alice", Endless())
+    await until(lambda: all(live.booked(name) for name in NAMES))
+    told = [event for event in live.events["dave"] if isinstance(event, Settled | SessionBooked)]
+    await live.nodes["dave"].stop()
+
+    enough.clear()
+    await live.start("dave")
+    await computing(4 + 1)
+    next_end = asyncio.ensure_future(live.nodes["dave"].ended())
+    live.propose("alice", SecondPrice())
+    await until(lambda: len(live.nodes["bob"].status().stack.sessions) == 1)
+    assert not live.ends("dave", Endless)
+    enough.set()
+    await until(lambda: len(live.booked("dave")) == 2)
+    again = [event for event in live.replayed["dave"] if isinstance(event, Settled | SessionBooked)]
+    assert again == told
+    assert await next_end == live.ends("dave", SecondPrice)[0], "the first end that is news"
+
+
+def job(run: Callable[[], Reaction], *, session: int = 0, plays: bool = True) -> Job:
+    return Job(bytes([session]) * 32, MemberId(bytes(32)), plays, run)
 
 
 DONE = Attest(bytes(32), Verdict.SETTLED, bytes(32), ())
@@ -230,6 +261,68 @@ async def test_a_thread_that_cannot_start_leaves_nothing_behind(monkeypatch: pyt
         ours.begin(asked)
     with pytest.raises(KeyError):
         ours.finish(asked)
+
+
+async def test_a_session_in_which_we_play_waits_for_no_other_of_its_proposer() -> None:
+    gate = threading.Event()
+    ours = workers([], [], 60)
+    ours._patience_s = 0
+    assert ours.begin(job(partial(gated, gate), session=1)) is None
+    assert ours.begin(job(partial(gated, gate), session=2, plays=False)) is None
+    ours._patience_s = 60
+    assert ours.begin(job(lambda: DONE, session=3)) is DONE
+    assert ours.begin(job(lambda: DONE, session=3)) is DONE, "its next step is computed at once as well"
+    gate.set()
+
+
+async def test_sessions_of_others_share_the_thread_of_their_proposer() -> None:
+    gate, done, began = threading.Event(), list[Computed](), list[int]()
+
+    def count(number: int) -> Reaction:
+        began.append(number)
+        return gated(gate)
+
+    ours = workers(done, [], 0)
+    jobs = [job(partial(count, number), session=number, plays=False) for number in range(4)]
+    assert [ours.begin(each) for each in jobs] == [None] * 4
+    await until(lambda: bool(began))
+    assert began == [0]
+    gate.set()
+    assert ours.finish(jobs[2]) is DONE, "what has no thread yet is computed by whoever waits for it"
+    await until(lambda: len(done) == 3)
+    assert [each.job for each in done] == [jobs[0], jobs[1], jobs[3]]
+    assert began in ([0, 2, 1, 3], [0, 1, 2, 3])
+    assert ours._lines == {}
+    ours._patience_s = 60
+    assert ours.begin(job(lambda: DONE, plays=False)) is DONE, "the line is empty"
+
+
+async def test_the_more_threads_compute_the_sooner_each_gives_way() -> None:
+    await until(lambda: not any(each.name == "mechdesign-computation" for each in threading.enumerate()))
+    usual, gate, done = sys.getswitchinterval(), threading.Event(), list[Computed]()
+    ours = workers(done, [], 0)
+    for number in range(5):
+        assert ours.begin(job(partial(gated, gate), session=number)) is None
+    await until(lambda: sys.getswitchinterval() <= usual / 4)
+    gate.set()
+    await until(lambda: len(done) == 5)
+    await until(lambda: sys.getswitchinterval() == usual)
+
+
+async def test_where_no_thread_can_be_had_for_the_next_in_line_that_is_told_as_a_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    gate, failed = threading.Event(), list[Exception]()
+    ours = workers([], failed, 0)
+    for number in range(2):
+        assert ours.begin(job(partial(gated, gate), session=number, plays=False)) is None
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    gate.set()
+    await until(lambda: bool(failed))
+    assert "can't start" in str(failed[0])
 
 
 async def test_nothing_is_told_after_the_close() -> None:

@@ -58,6 +58,8 @@ def test_an_auction_that_closes_before_others_can_bid_is_one_that_they_are_not_i
     request = ProposeSession(mechanism=FirstPrice(), **{**phases(1000), "report_ms": 1, "players_min": 2})
     hasty = {DAVE: Policy(report_ms_min=0)}
     cluster, ends = proposed_by_dave(request, policies=hasty, values=(50, 60, 70, 1), seed=seed)
-    assert {end.reason for end in ends if isinstance(end, SessionAborted)} == {"1 of at least 2 players enrolled"}
+    assert {end.reason for end in ends if isinstance(end, SessionAborted)} == {
+        "1 of at least 2 players enrolled; 3 of 4 say: 1 ms are too short for a report: 250 are needed"
+    }
     assert not any(isinstance(end, Settled) for end in ends)
     assert all(held(cluster, place) == {} for place in range(4))

@@ -56,6 +56,7 @@ def test_every_promise_about_changing_members_is_among_those_that_were_broken():
         "settle",
         "begins another epoch",
         "convicts honest",
+        "found no Forking",
         "still serve",
         "ordered twice",
         "rests on a block",

@@ -1,11 +1,13 @@
 """Many sessions at once beside every kind of liar, cheat and schemer, in a calm, a storm, or while members change."""
 
 import re
+from typing import get_args
 
 import pytest
 
 from mechdesign.mechanisms.session import registered
-from mechdesign.testing.equivocators import LIAR_KINDS
+from mechdesign.testing.equivocators import LiarKind
+from mechdesign.testing.lying_groups import EPOCH_LIAR_KINDS
 from mechdesign.testing.misbehaviour import KINDS
 from mechdesign.testing.schemers import SCHEMES
 from mechdesign.testing.session_cases import CASES, VIEW_CASES
@@ -34,7 +36,7 @@ def conditions_of(case: str) -> str:
 
 def test_there_is_a_case_for_every_kind_and_every_condition_has_some() -> None:
     villains = [villain for case in CASES.values() for villain in case]
-    assert {villain.lie for villain in villains} >= {*LIAR_KINDS, *VIEW_LIAR_KINDS}
+    assert {villain.lie for villain in villains} >= {*get_args(LiarKind), *VIEW_LIAR_KINDS, *EPOCH_LIAR_KINDS}
     assert {villain.cheat for villain in villains} >= set(KINDS)
     assert {villain.scheme for villain in villains} >= set(SCHEMES)
     assert sum(len(case) == 2 for case in CASES.values()) >= 5

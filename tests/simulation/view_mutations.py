@@ -73,6 +73,17 @@ def signatures_under_another_end_are_counted(patch):
     patch.setattr(Closing, "_agreed", lambda self: [(place, sign) for place, (_, sign) in sorted(self._said.items())])
 
 
+@mutation("found no Forking", 2053)
+def two_ends_of_an_epoch_under_one_name_are_let_pass(patch):
+    right = Closing.heard
+
+    def heard(self, said):
+        fresh, _, hold = right(self, said)
+        return fresh, [], hold
+
+    patch.setattr(Closing, "heard", heard)
+
+
 # ------------------------------------------------------------------------------------------------ from one to the next
 
 
@@ -204,8 +215,9 @@ def which_letters_were_taken_is_forgotten_in_a_restart(patch):
     right = DirectMulticast.restore
 
     def restore(self, records, now):
-        right(self, records, now)
+        untold = right(self, records, now)
         self._taken = [0] * len(self._taken)
+        return untold
 
     patch.setattr(DirectMulticast, "restore", restore)
 
@@ -215,8 +227,9 @@ def numbers_of_letters_begin_anew_after_a_restart(patch):
     right = DirectMulticast.restore
 
     def restore(self, records, now):
-        right(self, records, now)
+        untold = right(self, records, now)
         self._sent = [0] * len(self._sent)
+        return untold
 
     patch.setattr(DirectMulticast, "restore", restore)
 

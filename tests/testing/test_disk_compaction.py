@@ -20,3 +20,13 @@ def test_a_compaction_is_durable_with_everything_before_it_and_what_follows_may_
         expected += [("block", bytes([3]), b"changed"), ("checkpoint", b"newest", b"state")]
         assert records[:4] == expected
         assert records[4:] in ([], [("block", bytes([9]), b"later")])
+
+
+def test_records_are_read_by_their_keys_up_to_the_first_that_is_not_there():
+    disk = Disk()
+    disk.write(Compact((Append("log", b"0", b"first"), Append("log", b"1", b"second")), ()))
+    disk.write(Append("block", b"2", b"of another table"))
+    assert disk.read("log", [b"1", b"0"]) == (b"second", b"first")
+    assert disk.read("log", [b"0", b"2", b"1"]) == (b"first",)
+    disk.write(Compact((Append("log", b"0", b"changed"),), (("log", b"1"),)))
+    assert disk.read("log", [b"0", b"1"]) == (b"changed",)

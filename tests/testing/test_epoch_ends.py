@@ -2,13 +2,13 @@
 
 import pytest
 
-from mechdesign.group.committer import Commit, CommitRule, Committer
-from mechdesign.group.ordering import Committed, Ordered, Ordering
+from mechdesign.group.committer import CommitRule, Committer
 from mechdesign.group.roster import FaultModel
 from mechdesign.group.views.closing import Closing
 from mechdesign.group.views.succession import EpochCertificate
 from mechdesign.testing.epoch_ends import ClosingDecider, ClosingGroup
 from mechdesign.testing.exploration import EndingCase
+from tests.simulation.view_mutations import an_epoch_ends_where_a_member_happens_to_look
 
 MAJORITY, BYZANTINE = FaultModel.MAJORITY, FaultModel.BYZANTINE
 THREE = EndingCase("three", 3, MAJORITY, 6, 1, together=3)
@@ -52,22 +52,7 @@ def test_it_could_if_members_stopped_voting_at_their_own_end_of_the_log() -> Non
 
 
 def test_an_end_wherever_a_member_happens_to_look_is_found_to_differ(monkeypatch: pytest.MonkeyPatch) -> None:
-    def decide(self: Ordering):
-        if self.final is not None:
-            return
-        last = None
-        for slot, verdict in self.committer.decide():
-            if isinstance(verdict, Commit):
-                last = slot
-                self.commits += 1
-                self.committed_round = slot[0]
-                for block in self.linearizer.linearise(verdict.leader):
-                    yield Ordered(block, self.enter(block))
-                yield Committed(None)
-        if self.view.settled is not None and last is not None:
-            self.final = self._checkpoint(last, [])
-
-    monkeypatch.setattr(Ordering, "decide", decide)
+    an_epoch_ends_where_a_member_happens_to_look(monkeypatch)
     found = EndingCase("anywhere", 3, MAJORITY, 6, 2, together=4).explore()
     assert found.counterexample is not None
     assert found.counterexample.what == "two members decide or order differently"

@@ -135,6 +135,7 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
         auction,
         {"payment_max": Fraction(9), "accounts": {"SELLER": "bob"}, "values": (18, 24, 7, 9), "policies": BEHIND},
     ),
+    "large amounts": (auction, {"deposit": Fraction(10**30 + 1, 10), "payment_max": Fraction(10**40 + 1, 10)}),
     "absent": (auction, {"values": (18, 24, None, 7), "seal": "open"}),
     "default": (auction, {"cheat": "bad-seal", "sanctions": ("recompute", "default_report"), "default_report": 9}),
     "japanese": (example, {"name": "auction.japanese"}),

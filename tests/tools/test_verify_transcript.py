@@ -122,7 +122,7 @@ def test_with_the_fingerprint_it_says_authentic_and_with_another_one_it_refuses(
 
 
 @pytest.mark.parametrize("sanctions", [(), ("forfeit", "abort")])
-def test_both_see_a_session_end_that_no_quorum_can_follow(sanctions):
+def test_both_see_that_a_session_does_not_begin_that_no_quorum_can_follow(sanctions):
     cluster = nobody_can_follow(sanctions=sanctions)
     cluster.settle()
     data = cluster.aborted(3).transcript

@@ -15,7 +15,7 @@ from mechdesign.testing.links import seeded_entropy, seeded_identity
 from mechdesign.transport.dialling import FIRST_RETRY, Dialling
 from mechdesign.transport.frames import ANSWER, CONFIRM, INTRODUCE, OPEN
 from mechdesign.transport.link import HangUp, Link, LinkEffect, Redial, Transmit
-from mechdesign.transport.messages import Packet
+from mechdesign.transport.messages import LinkDown, Packet
 
 CONFIG = TransportConfig()
 HEARTBEAT, SILENCE = microseconds(CONFIG.heartbeat_s), microseconds(CONFIG.silence_s)
@@ -280,6 +280,49 @@ def test_retries_back_off_to_one_a_heartbeat() -> None:
         dialling.open(at)
         pauses.append((dialling.deadline or 0) - at)
     assert pauses == [min(FIRST_RETRY << n, HEARTBEAT) for n in range(7)]
+
+
+def test_whoever_floods_is_dialled_again_after_pauses_that_double_up_to_five_minutes() -> None:
+    dialling = Dialling(eager=True, able=True, heartbeat=HEARTBEAT, patience=SILENCE, now=0)
+    now, pauses = 0, []
+    for _ in range(14):
+        dialling.open(now)
+        dialling.cut_off(now)
+        dialling.restart(now)  # as its link goes down with the connection
+        assert not dialling.connected
+        assert not dialling.due((dialling.deadline or 0) - 1)
+        pauses.append((dialling.deadline or 0) - now)
+        now = dialling.deadline or 0
+        assert dialling.due(now)
+        assert dialling.open(now)
+    assert pauses == [min(HEARTBEAT << n, 300 * SECOND) for n in range(14)]
+
+
+@pytest.mark.parametrize(("quiet", "pause"), [(600 * SECOND - 1, 2 * HEARTBEAT), (600 * SECOND, HEARTBEAT)])
+def test_a_flood_is_forgotten_ten_minutes_after_its_pause_and_not_earlier(quiet: Instant, pause: Instant) -> None:
+    dialling = Dialling(eager=True, able=True, heartbeat=HEARTBEAT, patience=SILENCE, now=0)
+    dialling.cut_off(0)
+    dialling.cut_off(HEARTBEAT + quiet)
+    assert dialling.deadline == HEARTBEAT + quiet + pause
+
+
+def test_neither_another_address_nor_an_introduction_shortens_the_pause_after_a_flood() -> None:
+    dialling = Dialling(eager=True, able=True, heartbeat=HEARTBEAT, patience=SILENCE, now=0)
+    dialling.cut_off(0)
+    dialling.learn(eager=True, able=True, now=1)
+    dialling.hasten(2, 0)
+    assert dialling.deadline == HEARTBEAT
+
+
+def test_a_link_goes_down_with_our_connection_that_flooded_and_stays_where_it_is_another() -> None:
+    pair = Pair()
+    pair.run(SILENCE)
+    eager, spare = pair.ends[0].link, pair.ends[1].link
+    assert eager.cut_off(pair.now) == (HangUp(), LinkDown(eager.peer))
+    assert not eager.up
+    assert eager.deadline == pair.now + HEARTBEAT
+    assert spare.cut_off(pair.now) == (HangUp(),)
+    assert spare.up
 
 
 @settings(max_examples=200, deadline=None)

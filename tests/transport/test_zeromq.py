@@ -1,10 +1,12 @@
 """Real sockets on loopback: links come up, carry frames, heal after restarts, and never block or leak."""
 
 import asyncio
+import errno
 import socket
 from typing import Any
 
 import pytest
+import zmq
 
 from mechdesign.kernel.config import LOCAL, TransportConfig
 from mechdesign.kernel.crypto import Ed25519
@@ -240,6 +242,27 @@ async def test_an_address_that_is_taken_or_malformed_is_a_configuration_error(op
         await open_transport(BOB, at(ALICE), listen=alice.address)
     with pytest.raises(ConfigError, match="cannot dial"):
         await open_transport(BOB, at(ALICE, "nonsense"))
+
+
+@pytest.mark.parametrize("made", [zmq.DEALER, zmq.PAIR], ids=["the socket", "its monitor"])
+async def test_a_dial_for_which_no_descriptor_is_left_leaves_nothing_open_and_is_made_again(
+    open_transport: Any, monkeypatch: pytest.MonkeyPatch, made: int
+) -> None:
+    bob, _ = await open_transport(BOB, at(ALICE), listen=ANY)
+    left, make = False, zmq.Context.socket
+
+    def socket(context: zmq.Context[Any], kind: int, *rest: Any, **options: Any) -> Any:
+        if kind == made and not left:
+            raise zmq.ZMQError(errno.EMFILE)
+        return make(context, kind, *rest, **options)
+
+    monkeypatch.setattr(zmq.Context, "socket", socket)
+    alice, alice_saw = await open_transport(ALICE, at(BOB, bob.address))
+    await alice_saw.until(lambda: alice.counters["dials_failed"] >= 3)
+    assert (len(alice._dealers), len(alice._ports._ports)) == (0, 0)
+    left = True
+    await alice_saw.until(lambda: alice.peers_up == (BOB.public,))
+    assert (len(alice._dealers), len(alice._ports._ports)) == (1, 2)
 
 
 def test_two_peers_with_one_curve_key_are_a_configuration_error() -> None:

@@ -3,9 +3,11 @@
 A root is a digest of all numbers and names. Equal roots cost 32 bytes and no more. Where they differ the receiver of a
 root lists what it has; the other sends what is missing there, and lists in return if it lacks something itself. Each
 neighbour gets one answer in half the shortest interval, since answers are long and questions cheap to send. What it is
-sent altogether stays within a part of what it takes from us, so that a flood does not make us flood it in turn.
+sent altogether stays within a part of what it takes from us, also over one link after another, so that a flood does not
+make us flood it in turn.
 """
 
+from mechdesign.group.lobby.allowances import allowance
 from mechdesign.group.lobby.book import Book
 from mechdesign.group.lobby.config import LobbyConfig
 from mechdesign.group.lobby.formations import Formations
@@ -68,7 +70,6 @@ class Gossip:
         self._linked.pop(peer, None)
         self._listed.pop(peer, None)
         self._pushed.pop(peer, None)
-        self._budgets.pop(peer, None)
         if not self._linked:
             self._due = None
 
@@ -150,9 +151,7 @@ class Gossip:
         return sends
 
     def _budget(self, peer: MemberId) -> Meter:
-        if peer not in self._budgets:
-            self._budgets[peer] = meter(self._config)
-        return self._budgets[peer]
+        return allowance(self._budgets, peer, self._linked, lambda: meter(self._config))
 
     def _sent(self, peer: MemberId, packet: LobbyPacket, signed: int, now: Instant) -> Send:
         data = encode_lobby_packet(packet)

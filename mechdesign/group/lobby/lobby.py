@@ -11,6 +11,7 @@ certificate does.
 
 from collections.abc import Iterable, Sequence
 
+from mechdesign.group.lobby.allowances import allowance
 from mechdesign.group.lobby.book import Book
 from mechdesign.group.lobby.config import LobbyConfig
 from mechdesign.group.lobby.dialing import Dialler
@@ -50,7 +51,6 @@ from mechdesign.transport.messages import LinkDown, LinkEvent, LinkUp, Packet, S
 
 __all__ = ["Lobby"]
 
-_METERS_MAX = 4096
 _CROWD = 16
 _COUNTING = SECOND // 4
 
@@ -261,13 +261,8 @@ class Lobby:
         return max(1, self._busy // _CROWD)
 
     def _meter(self, peer: MemberId) -> Meter:
-        """A neighbour's allowance, which a new link does not refill."""
-        meter = self._meters.get(peer)
-        if meter is None:
-            for other in [other for other in self._meters if other not in self._linked][:-_METERS_MAX]:
-                del self._meters[other]
-            meter = self._meters[peer] = Meter(1, self._config.cost_per_s, self._config.cost_burst)
-        return meter
+        rate, burst = self._config.cost_per_s, self._config.cost_burst
+        return allowance(self._meters, peer, self._linked, lambda: Meter(1, rate, burst))
 
     def _record(self, data: bytes, left_ms: int, rank: int, source: MemberId, now: Instant) -> list[LobbyEffect]:
         record = parse_presence(data)

@@ -2,7 +2,9 @@
 
 A letter is signed by its sender, encrypted to its recipients, relayed by other members where there is no link, and
 repeated until each recipient has signed a receipt. Each recipient takes a sender's letters in the order in which they
-were sent, each once, also across restarts: what it took is in its journal before the layer above hears of it.
+were sent, each once, also across restarts: what it took is in its journal before its receipt leaves, and before the
+layer above hears of it. What was taken last stands there in full until it was told: a member that crashes in between
+tells it as it starts again. Of the last ones that may be the second time, under the same numbers; of others never.
 
 A letter that is repeated carries the number of the attempt under its signature, so each attempt is a packet of its own
 that relays pass on once. Nobody can make more of them than its sender does, and what a sender or a neighbour may cost
@@ -29,6 +31,7 @@ from mechdesign.group.multicast.outgoing import (
 )
 from mechdesign.group.multicast.private import places_of
 from mechdesign.group.roster import Roster
+from mechdesign.group.tolerance import Tolerance
 from mechdesign.kernel.config import GroupConfig, microseconds
 from mechdesign.kernel.crypto import MemberId, SignatureScheme, Signer
 from mechdesign.kernel.errors import JournalError, LocalProtocolError
@@ -44,7 +47,7 @@ LETTERS_MAX = 64
 
 _SEEN_MAX = 4096
 _SLOWER_MAX = 6
-_COUNTS = b"counts"
+_COUNTS, _UNTOLD = b"counts", b"untold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class DirectDelivered:
 
     Attributes:
         sender: whose it is.
-        sequence: counts the sender's letters to us in this epoch, from 0.
+        sequence: counts the sender's letters to us in this epoch, from 0; by it those are known that a restart repeats.
         data: the content, or None where the sender sealed rubbish.
     """
 
@@ -120,16 +123,18 @@ class DirectMulticast:
         # What comes over a member's own link, and then what others pass on of it: a relay that repeats old letters uses
         # up the second allowance only.
         self._authors = Meter(2 * roster.n, rate, rate * 4)
+        self._tolerance = Tolerance()
         self.dropped: dict[str, int] = {}
 
     # ------------------------------------------------------------------------------------------------- our own letters
 
-    def restore(self, records: Iterable[tuple[str, bytes, bytes]], now: Instant) -> None:
-        """Take back the journal's records; others than ours are passed over.
+    def restore(self, records: Iterable[tuple[str, bytes, bytes]], now: Instant) -> list[DirectDelivered]:
+        """Take back the journal's records; others than ours are passed over. Gives the letters that may be untold.
 
         Raises:
             JournalError: a record is damaged.
         """
+        untold: list[DirectDelivered] = []
         for table, name, data in records:
             if table != TABLE or not of_epoch(name, self._roster):
                 continue
@@ -144,8 +149,11 @@ class DirectMulticast:
                 case (tuple(sent), tuple(taken)) if key == _COUNTS:
                     self._sent = [max(pair) for pair in zip(self._sent, self._numbers(sent), strict=True)]
                     self._taken = self._numbers(taken)
+                case tuple(letters) if key == _UNTOLD:
+                    untold = [_told(letter, self._roster) for letter in letters]
                 case _:
                     raise JournalError("the journal's record of letters is damaged")
+        return untold
 
     def _numbers(self, values: Sequence[Value]) -> list[int]:
         numbers = [value for value in values if isinstance(value, int)]
@@ -233,11 +241,14 @@ class DirectMulticast:
         name = digest("mechdesign/post/seen/1", data)
         if name in self._seen:
             return self._drop("repeated")
-        if not self._neighbours.allows(place, now):
+        neighbour = self._roster.ids[place]
+        if not self._neighbours.allows(place, now) or not self._tolerance.admits(neighbour, now):
             return self._drop("neighbour")
         self._neighbours.charge(place, len(data), now)
         post = parse_post(data, self._roster, self._scheme)
         if post is None:
+            # No honest neighbour passes on what it could not check.
+            self._tolerance.charge(neighbour, now)
             return self._drop("invalid")
         if post.sender == self._me:
             return []
@@ -275,7 +286,7 @@ class DirectMulticast:
             return self._drop("early")
         if sequence >= self._taken[sender] and sequence not in early:
             early[sequence] = self._read(letter)
-        events: list[DirectEffect] = []
+        events: list[DirectDelivered] = []
         while self._taken[sender] in early:
             number = self._taken[sender]
             events.append(DirectDelivered(self._roster.ids[sender], number, early.pop(number)))
@@ -283,8 +294,14 @@ class DirectMulticast:
         receipt = Receipt(self._me, (sender,), self._taken[sender], sequence, letter.attempt)
         wire = receipt.signed(self._roster, self._signer)
         self._note(wire)
-        record = [self._counts()] if events else []
-        return [*record, *self._pass_on(wire, [sender], None), *events]
+        onward = self._pass_on(wire, [sender], None)
+        if not events:
+            return list(onward)
+        untold = encode(tuple((event.sender, event.sequence, event.data) for event in events))
+        name = prefix_of(self._roster) + _UNTOLD
+        taken = Compact((self._counts(), Append(TABLE, name, untold)), ())
+        # What is lost of this in a crash is told twice, which is better than never.
+        return [taken, *onward, *events, Append(TABLE, name, encode(()), sync=False)]
 
     def _read(self, letter: Letter) -> bytes | None:
         envelope = Envelope.parse(letter.envelope, self._roster)
@@ -324,3 +341,10 @@ class DirectMulticast:
 
 def _purpose(sequences: tuple[int, ...]) -> bytes:
     return encode(("direct", sequences))
+
+
+def _told(letter: Value, roster: Roster) -> DirectDelivered:
+    match letter:
+        case (bytes(sender), int(sequence), bytes() | None as data) if roster.place(MemberId(sender)) is not None:
+            return DirectDelivered(MemberId(sender), sequence, data)
+    raise JournalError("the journal's record of letters that were taken is damaged")

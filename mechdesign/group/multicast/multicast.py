@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from mechdesign.group.messages import Broadcast, Delivered
-from mechdesign.group.multicast.direct import Direct, DirectEffect, DirectMulticast
+from mechdesign.group.multicast.direct import Direct, DirectDelivered, DirectEffect, DirectMulticast
 from mechdesign.group.multicast.letters import is_post
 from mechdesign.group.multicast.private import Private, PrivateEvent, PrivateMulticast
 from mechdesign.group.roster import Roster
@@ -79,14 +79,13 @@ class Multicast:
             self._direct = DirectMulticast(roster, signer, scheme, exchange, holder, config, entropy)
         self._topology = Topology(roster, signer, scheme, address)
 
-    def restore(self, records: Iterable[tuple[str, bytes, bytes]], now: Instant) -> None:
-        """Take back the journal's records; others than ours are passed over.
+    def restore(self, records: Iterable[tuple[str, bytes, bytes]], now: Instant) -> Sequence[DirectDelivered]:
+        """Take back the journal's records; others than ours are passed over. Gives the letters that may be untold.
 
         Raises:
             JournalError: a record is damaged.
         """
-        if self._direct is not None:
-            self._direct.restore(records, now)
+        return () if self._direct is None else self._direct.restore(records, now)
 
     @property
     def deadline(self) -> Instant | None:

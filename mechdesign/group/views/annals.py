@@ -4,11 +4,12 @@ Bounded: only the newest :data:`EPOCHS_KEPT` certificates. Who slept through mor
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from mechdesign.group.channel import channel_of
 from mechdesign.group.messages import Append, EvidenceFound
 from mechdesign.group.roster import Roster
-from mechdesign.group.views.packets import Signatures
+from mechdesign.group.views.packets import TRAIL_MAX, Signatures
 from mechdesign.group.views.statement import Statement
 from mechdesign.group.views.succession import EpochCertificate, double_signers
 from mechdesign.kernel.crypto import SignatureScheme
@@ -17,46 +18,62 @@ from mechdesign.kernel.wire import decode, encode
 
 __all__ = ["EPOCHS_KEPT", "Annals"]
 
-EPOCHS_KEPT = 64
+EPOCHS_KEPT = TRAIL_MAX
 """Certificates of so many epochs are kept."""
 
 _TABLE = "view"
 _END = b"end"
 
 
+class _End(NamedTuple):
+    roster: Roster
+    certificate: EpochCertificate
+    wire: bytes
+    # Kept, for anybody with a link may make us look at it.
+    statement: Statement
+
+
 class Annals:
     """Epochs that ended, each with its certificate, oldest first."""
 
     def __init__(self) -> None:
-        self._ends: list[tuple[Roster, EpochCertificate, bytes]] = []
+        # By channel.
+        self._ends: dict[bytes, _End] = {}
         # (epoch, member's place) of those who are known to have signed two ends.
         self._doubled: dict[tuple[int, int], None] = {}
 
     @property
     def rosters(self) -> tuple[Roster, ...]:
         """Of the epochs that are kept."""
-        return tuple(roster for roster, _, _ in self._ends)
+        return tuple(end.roster for end in self._ends.values())
 
     def statement(self, roster: Roster) -> Statement | None:
         """The certified end of the epoch of a roster, or None where that is not kept."""
-        return next((known.statement(each) for each, known, _ in self._ends if each == roster), None)
+        end = self._ends.get(channel_of(roster))
+        return None if end is None else end.statement
 
     def after(self, channel: bytes) -> list[bytes] | None:
         """The certificates from the epoch of a channel on, or None where that is not kept."""
-        for at, (roster, _, _) in enumerate(self._ends):
-            if channel_of(roster) == channel:
-                return [encoded for _, _, encoded in self._ends[at:]]
-        return None
+        first = self._ends.get(channel)
+        if first is None:
+            return None
+        return [end.wire for end in self._ends.values() if end.roster.epoch >= first.roster.epoch]
 
     def add(self, ended: Sequence[tuple[Roster, EpochCertificate]]) -> tuple[list[Append], list[tuple[str, bytes]]]:
         """Take in how epochs ended; gives the records to be written and those to be deleted."""
-        self._ends += [(roster, certificate, certificate.encoded) for roster, certificate in ended]
-        old, self._ends = self._ends[:-EPOCHS_KEPT], self._ends[-EPOCHS_KEPT:]
-        kept = {roster.epoch for roster, _, _ in self._ends}
+        new = [_End(roster, known, known.encoded, known.statement(roster)) for roster, known in ended]
+        self._ends |= {channel_of(end.roster): end for end in new}
+        old = list(self._ends.values())[:-EPOCHS_KEPT]
+        for end in old:
+            del self._ends[channel_of(end.roster)]
+        kept = {end.roster.epoch for end in self._ends.values()}
         self._doubled = {each: None for each in self._doubled if each[0] in kept}
-        new = self._ends[-len(ended) :] if ended else []
-        written = [Append(_TABLE, _key(roster), encode((roster.encoded, wire))) for roster, _, wire in new]
-        return written, [(_TABLE, _key(roster)) for roster, _, _ in old]
+        written = [
+            Append(_TABLE, _key(end.roster), encode((end.roster.encoded, end.wire)))
+            for end in new
+            if end.roster.epoch in kept
+        ]
+        return written, [(_TABLE, _key(end.roster)) for end in old]
 
     def restore(self, key: bytes, data: bytes) -> bool:
         """Take back a record; whether it is one of these.
@@ -71,10 +88,11 @@ class Annals:
                 case (bytes(encoded), bytes(wire)):
                     roster, certificate = Roster.parse(encoded), EpochCertificate.parse(wire)
                     if certificate is not None:
-                        self._ends.append((roster, certificate, wire))
-                        self._ends.sort(key=lambda end: end[0].epoch)
+                        end = _End(roster, certificate, wire, certificate.statement(roster))
+                        ends = sorted([*self._ends.values(), end], key=lambda end: end.roster.epoch)
+                        self._ends = {channel_of(end.roster): end for end in ends}
                         return True
-        except WireError as error:
+        except (WireError, VerificationError) as error:
             raise JournalError(f"the journal's record of an epoch is damaged: {error}") from error
         raise JournalError("the journal's record of an epoch is damaged")
 
@@ -84,42 +102,59 @@ class Annals:
         Each is found once. Also gives whether all signatures that were looked at hold.
         """
         proofs: list[EvidenceFound] = []
-        for roster, known, _ in self._ends:
-            statement = Statement(roster.digest, said.checkpoint, said.state, said.successor)
-            if channel_of(roster) != channel or statement == known.statement(roster):
+        end = self._ends.get(channel)
+        if end is None:
+            return proofs, True
+        roster = end.roster
+        statement = Statement(roster.digest, said.checkpoint, said.state, said.successor)
+        if statement == end.statement:
+            return proofs, True
+        held = dict(end.certificate.signatures)
+        for place, signature in said.signatures:
+            if place not in held or (roster.epoch, place) in self._doubled:
                 continue
-            held = dict(known.signatures)
-            for place, signature in said.signatures:
-                if place not in held or (roster.epoch, place) in self._doubled:
-                    continue
-                if not statement.signed(roster.ids[place], signature, scheme):
-                    return proofs, False
-                self._doubled[roster.epoch, place] = None
-                one = (known.statement(roster), place, held[place])
-                proofs += double_signers(roster, [one], [(statement, place, signature)])
+            if not statement.signed(roster.ids[place], signature, scheme):
+                return proofs, False
+            self._doubled[roster.epoch, place] = None
+            proofs += double_signers(roster, [(end.statement, place, held[place])], [(statement, place, signature)])
         return proofs, True
 
     def contradicted(self, channel: bytes, wire: bytes, scheme: SignatureScheme) -> list[EvidenceFound] | None:
-        """Proofs against those who signed another end of an epoch beside the one that we know; None if nobody did."""
-        for roster, known, encoded in self._ends:
-            if channel_of(roster) == channel and wire != encoded:
-                return contradiction(roster, known, wire, scheme)
-        return []
+        """Proofs against those who signed another end of an epoch beside the one that we know; None if nobody did.
+
+        Empty also where all whom it could convict are known.
+        """
+        end = self._ends.get(channel)
+        if end is None or wire == end.wire:
+            return []
+        epoch = end.roster.epoch
+        doubled = [place for place, _ in end.certificate.signatures if (epoch, place) in self._doubled]
+        proofs = contradiction(end.roster, end.certificate, wire, scheme, doubled)
+        for found in proofs or ():
+            place = end.roster.place(found.member)
+            assert place is not None
+            self._doubled[epoch, place] = None
+        return proofs
 
 
 def contradiction(
-    roster: Roster, known: EpochCertificate, wire: bytes, scheme: SignatureScheme
+    roster: Roster, known: EpochCertificate, wire: bytes, scheme: SignatureScheme, convicted: Sequence[int] = ()
 ) -> list[EvidenceFound] | None:
     """Proofs against those who signed another end of an epoch beside a known one.
 
-    Empty where it is the same end, None where it is another that no quorum signed.
+    Empty where it is the same end, or one that convicts nobody but those who are convicted; then its signatures are not
+    looked at. None where it is another that no quorum signed.
     """
     other = EpochCertificate.parse(wire)
+    if other is None:
+        return None
+    # All that is signed follows from these three, and to compare them costs no digest.
+    if (other.checkpoint, other.state, other.members) == (known.checkpoint, known.state, known.members):
+        return []
+    both = dict(known.signatures).keys() & dict(other.signatures).keys()
+    if both and both <= set(convicted):
+        return []
     try:
-        if other is None:
-            return None
-        if other.statement(roster) == known.statement(roster):
-            return []
         other.follow(roster, scheme)
     except VerificationError:
         return None

@@ -34,6 +34,8 @@ class Closing:
         self._scheme = scheme
         self._end: tuple[bytes, View] | None = None
         self._said: dict[int, tuple[Statement, bytes]] = {}
+        # What we know from the epoch certificate alone.
+        self._certified: dict[int, tuple[Statement, bytes]] = {}
         self._proved: dict[int, None] = {}
 
     @property
@@ -72,17 +74,22 @@ class Closing:
                 continue
             if not statement.signed(self._roster.ids[place], signature, self._scheme):
                 return fresh, proofs, False
-            if known is None:
-                self._said[place] = (statement, signature)
-                fresh.append((place, signature))
-                continue
-            self._proved[place] = None
-            proofs += double_signers(self._roster, [(known[0], place, known[1])], [(statement, place, signature)])
+            first = known or self._certified.get(place)
+            if first is not None and first[0] != statement:
+                self._proved[place] = None
+                proofs += double_signers(self._roster, [(first[0], place, first[1])], [(statement, place, signature)])
             # Whoever learns of both can convict; and the one that agrees with us is the one to count.
             fresh.append((place, signature))
-            if statement == self.statement:
+            if known is None or statement == self.statement:
                 self._said[place] = (statement, signature)
         return fresh, proofs, True
+
+    def certified(self, certificate: EpochCertificate) -> list[EvidenceFound]:
+        """Hold a certificate of the epoch beside what was heard; gives proofs of double signatures."""
+        statement = certificate.statement(self._roster)
+        agreed = [(statement, place, signature) for place, signature in certificate.signatures]
+        self._certified = {place: (statement, signature) for place, signature in certificate.signatures}
+        return double_signers(self._roster, self.ends(), agreed)
 
     def strays(self, certified: Statement) -> dict[int, Signatures]:
         """Signatures under other ends than the certified one, by member: each may be one half of a proof.

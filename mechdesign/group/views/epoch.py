@@ -10,7 +10,7 @@ from mechdesign.group.channel import channel_of, frame
 from mechdesign.group.checkpoint import Checkpoint
 from mechdesign.group.committer import CommitRule
 from mechdesign.group.core import GroupCore
-from mechdesign.group.messages import Append, Broadcast, Compact, EvidenceFound, GroupEffect, Submission
+from mechdesign.group.messages import Append, Broadcast, Compact, EvidenceFound, GroupEffect, Read, Submission
 from mechdesign.group.multicast.private import PRIVATE
 from mechdesign.group.roster import Roster
 from mechdesign.group.views.closing import Closing
@@ -135,6 +135,8 @@ class Epoch:
                 case Compact(records, gone):
                     names = tuple((table, self._prefix + key) for table, key in gone)
                     wrapped.append(Compact(tuple(map(self._keyed, records)), names))
+                case Read(peer, table, keys):
+                    wrapped.append(Read(peer, table, tuple(self._prefix + key for key in keys)))
                 case _:
                     wrapped.append(effect)
         return wrapped

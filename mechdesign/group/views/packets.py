@@ -18,6 +18,7 @@ from mechdesign.transport.messages import Send
 
 __all__ = [
     "STATE_BYTES_MAX",
+    "TRAIL_MAX",
     "Ask",
     "Begun",
     "EpochPacket",
@@ -33,6 +34,9 @@ __all__ = [
 
 STATE_BYTES_MAX = 960 * 1024
 """The layers above take no more along into the next epoch: it fits into one frame of the transport's default."""
+
+TRAIL_MAX = 64
+"""No trail has more certificates, for nobody keeps more."""
 
 _TRAIL_BYTES = 256 * 1024
 _BYTES_MAX = max(STATE_BYTES_MAX, _TRAIL_BYTES + CERTIFICATE_BYTES_MAX) + 1024
@@ -145,7 +149,7 @@ def decode_epoch_packet(data: bytes) -> EpochPacket | None:
             return Ask(state) if len(state) in (0, DIGEST_BYTES) else None
         case (int(kind), tuple(raw)) if kind == _TRAIL:
             certificates = tuple(item for item in raw if isinstance(item, bytes))
-            return Trail(certificates) if certificates and len(certificates) == len(raw) else None
+            return Trail(certificates) if 0 < len(certificates) == len(raw) <= TRAIL_MAX else None
         case (int(kind), bytes(state)) if kind == _STATE:
             return State(state) if len(state) <= STATE_BYTES_MAX else None
         case (int(kind),) if kind == _BEGUN:

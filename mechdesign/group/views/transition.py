@@ -1,7 +1,10 @@
 """From one epoch to the next at one member: when the log ends it signs the end, and when a quorum did it may go on.
 
 A member that missed the end first tries to get the rest of the log, which is still served. Where that does not come on,
-or where the group is two epochs ahead, it follows the certificates and goes on with the state that belongs to them.
+or not to its end in time, or where the group is two epochs ahead, it follows the certificates and goes on with the
+state that belongs to them. That loses nothing of ours: the state is the one for which a quorum was ready, and the last
+checkpoint says what of ours was ordered, so that the rest is carried over. The layer above reads the end of that log no
+more; to wait for it longer than a while would cost the group a member of the next epoch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +25,8 @@ __all__ = ["Transition"]
 
 _PATIENCE = 8
 # So many retries without progress, and a member gives up fetching the rest of a log whose end is certified.
+_PATIENCES = 8
+# And with progress it waits for so many times that, for anybody can hand it one block now and then.
 
 
 class Transition:
@@ -62,6 +67,7 @@ class Transition:
         self._again: Instant | None = None
         self._asked = 0
         self._jump: Instant | None = None
+        self._waited = 0
         self._progress: tuple[int, int, int] | None = None
         self._given_up = False
 
@@ -116,6 +122,8 @@ class Transition:
         holds, proofs = self.pursuit.extend(known.index(channel), certificates)
         if len(self.pursuit.certificates) == before:
             return ([], proofs) if holds or proofs else None
+        if not before and self._epoch is not None:
+            proofs = [*proofs, *self._epoch.closing.certified(self.pursuit.certificates[0])]
         self._jump, self._given_up = None, False
         self.pursuit.offer(self._states())
         self._hasten(now)
@@ -166,7 +174,9 @@ class Transition:
         """Say again what may have been lost, ask the next neighbour, lose patience."""
         if self._jump is not None and self._jump <= now:
             self._jump = None
-            self._given_up = self._epoch is not None and _progress(self._epoch) == self._progress
+            self._waited += 1
+            stuck = self._epoch is not None and _progress(self._epoch) == self._progress
+            self._given_up = stuck or self._waited >= _PATIENCES
         if self._again is None or self._again > now:
             return []
         self._again = None
