@@ -9,6 +9,7 @@ the log asks again for all that it ever asked for, at once or when it has comput
 all keys with the log, and a life knows those of earlier lives in the epoch until its own end.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from mechdesign.group.block import Block
@@ -63,6 +64,8 @@ class Outbox:
         self._open: dict[int, bytes] = {}
         self._waiting: dict[int, None] = {}
         self._carried: dict[bytes, tuple[int, list[int]]] = {}
+        # How often blocks that carried a number were collected.
+        self._collected: Counter[int] = Counter()
         # Numbers from here on would be void: the log lacks too many of ours below them.
         self._limit = SEQUENCE_WINDOW
         self._held_back = False
@@ -74,6 +77,11 @@ class Outbox:
     def waiting(self) -> bool:
         """Whether something of ours is in no live block yet, and may be in the next."""
         return bool(self._waiting) and not self._held_back
+
+    @property
+    def losses(self) -> int:
+        """How often at most something that waits was in a block that was collected before it was ordered."""
+        return max((times for number, times in self._collected.items() if number in self._waiting), default=0)
 
     def add(self, request: Broadcast) -> bytes | None:
         """Number a submission; gives the record for the journal, or None where the key was used before.
@@ -194,6 +202,7 @@ class Outbox:
         self._sequence = max(self._sequence, sequence + 1)
         leaf = self._open.pop(sequence, None)
         self._waiting.pop(sequence, None)
+        self._collected.pop(sequence, None)
         if leaf is not None:
             self._bytes -= len(leaf)
 
@@ -216,4 +225,5 @@ class Outbox:
             for sequence in self._carried.pop(digest)[1]:
                 if sequence in self._open:
                     self._waiting[sequence] = None
+                    self._collected[sequence] += 1
                     self._held_back = False

@@ -63,6 +63,15 @@ class Pacing:
             return self._timeout // (2 * self._multiple)
         return sorted(self._samples)[(len(self._samples) - 1) // 2]
 
+    def rest(self, times: int) -> Instant:
+        """For how long to say nothing after having been in vain so many times: the round timeout, and doubled."""
+        return self._timeout << min(max(times, 0), _DOUBLINGS_MAX)
+
+    @property
+    def quiet_at(self) -> Instant:
+        """When no round will have come to a quorum for a round timeout, if none does until then."""
+        return max(self._quorum_at.values(), default=0) + self._timeout
+
     def quorum(self, round_: int, now: Instant) -> None:
         """The first q authors of a round are there."""
         self._quorum_at.setdefault(round_, now)

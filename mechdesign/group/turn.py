@@ -28,6 +28,7 @@ from mechdesign.kernel.machine import Instant
 __all__ = ["Look", "Turn"]
 
 _ROUNDS_A_COMMIT = 3
+_LOSSES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,6 @@ class Look:
     round: int | None = None
     wake: Instant | None = None
     stuck: bool = False
-
-
-_NOTHING = Look()
 
 
 class Turn:
@@ -73,13 +71,18 @@ class Turn:
         self._outbox = outbox
         self._pacing = pacing
         self._meter = Meter(roster.n, config.awake_rounds_per_s, config.awake_rounds_burst)
+        # How often what waits was collected, and until when it rests at most.
+        self._rest: tuple[int, Instant] = (0, 0)
+        self._resting = False
 
     def look(self, now: Instant) -> Look:
         """Whether a block is due; the caller makes it at once if so."""
         round_ = self._round()
+        rests = self._rests(now)
+        self._resting = rests is not None
         causes = self._causes(round_)
         if not causes or not self._proposer.anchored:
-            return _NOTHING
+            return Look(wake=rests)
         if not self._quorum(round_ - 1):
             return Look(stuck=self._outbox.waiting and not self._closed)
         if round_ > 0 and not self._quorum(round_):
@@ -126,7 +129,21 @@ class Turn:
         return self._order.final is not None
 
     def _payload(self) -> list[bytes]:
-        return [] if self._closed else self._outbox.take()
+        return [] if self._closed or self._resting else self._outbox.take()
+
+    def _rests(self, now: Instant) -> Instant | None:
+        """Until when we say nothing because what we said was collected twice and more; None if that is not so.
+
+        Who is so late that it is collected again and again keeps the others awake with just that, and they it. Once
+        they are silent its next block is in time, so it waits for that; or, where others speak on, for a while.
+        """
+        losses = self._outbox.losses
+        if losses < _LOSSES:
+            return None
+        if self._rest[0] != losses:
+            self._rest = losses, now + self._pacing.rest(losses - _LOSSES)
+        until = min(self._rest[1], self._pacing.quiet_at)
+        return until if until > now else None
 
     def _round(self) -> int:
         return max(self._proposer.round + 1, self._order.committer.undecided_round)
@@ -143,4 +160,5 @@ class Turn:
         if self._closed:
             return self._proposer.fills(round_)
         opens = self._roster.epoch > 0 and self._proposer.newest is None
-        return [self._me] if opens or self._outbox.waiting else self._proposer.causes(round_)
+        ours = opens or (self._outbox.waiting and not self._resting)
+        return [self._me] if ours else self._proposer.causes(round_)

@@ -16,8 +16,8 @@ waits for everybody, for twice as long after each further W. The argument, for a
 * Where a quorum is there without the *late* (those with a slow link, slow frames or lagging timers), liars among it or
   not, it makes rounds as fast as its frames pass. A word of a late member takes its time to reach them, and the log to
   come back: as many rounds more as fit into that. But with nothing else to order the quick ones stop: then it takes no
-  more than what the quick ones wanted ordered, and itself; where the depth is small its word may be collected
-  meanwhile, and takes its time once more when it is proposed again.
+  more than what the quick ones wanted ordered, and itself. Where the depth is small its word may be collected
+  meanwhile; when that has happened twice it says nothing until they are silent (``group/turn.py``).
 
 A late member is heard beside others that never fall silent only where what it says is not collected before it arrives:
 see :func:`bears`. Else it waits until they have nothing to say.
@@ -55,8 +55,7 @@ def rounds_promised(scenario: Scenario, roster: Roster, config: GroupConfig, que
         slowest = _slowest(scenario) + (2 * _extra(scenario) if lasting - late < roster.q else 0)
         rounds += patience(roster) * (1 + (_doublings(config, slowest) if scenario.liars else 0))
     if late and lasting - _fewest_late(scenario) + len(scenario.liars) >= roster.q:
-        waits = rounds if bears(scenario) else max(rounds, _behind(scenario))
-        rounds += _behind(scenario) if scenario.load else waits
+        rounds += _behind(scenario) if scenario.load else rounds
     return rounds
 
 

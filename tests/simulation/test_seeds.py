@@ -19,6 +19,12 @@ FAILED_ONCE = {
     1941: "a member that was away for a whole epoch misses what was said in it",
     5845: "a proof against somebody who is no member any more was handed up",
     5852: "a slow member beside a small collection depth is heard once the others are silent",
+    10318: "what a slow member says keeps the others awake, and so is collected again and again",
+    3833: "the same for hundreds of rounds",
+    14279: "a member that was to stay away came back at the instant of the healing",
+    16222: "on a line late anchors bring out old leaders only, and what they lack waits as long again",
+    16971: "one promise of far rounds holds a member of a quick group back",
+    17978: "what only a liar was asked for is asked for once in three seconds when others can be",
 }
 
 
