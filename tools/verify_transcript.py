@@ -200,12 +200,12 @@ class Session:
         paid = lambda m: sum(x[1] for key in said if key[0] == RECEIPT for x in said[key].values() if x[0] == m)
         self.players = [m for m in p.asked if self.answers.get(m) and (not p.custodian or paid(m) >= p.deposit)]
         drained = "aborted: the members change" if ran("draining") and not said[ATTEST,] else None
-        slow = any(self.answers.get(m, True) and m not in self.players for m in p.asked) and not ran("enrolling")
-        if slow or len(self.answers) - len(self.left) < self.q <= len(followers):
+        unready, out = len(self.answers) - len(self.left) < self.q, {*p.asked} - {*self.players}
+        if not ran("enrolling") and (any(self.answers.get(m, True) for m in out) or self.q <= len(followers) * unready):
             return None if {key[0] for key in said} & {*PHASES} else drained
         forced = {x for _, x in p.accounts} & {*name.values()} - {name[m] for m in (*self.players, self.proposer)}
         forced |= {p.custodian} & {name[m] for m in self.left}
-        if len(self.players) < (self.q if p.rolled else p.players_min) or len(followers) < self.q or forced:
+        if len(self.players) < (self.q if p.rolled else p.players_min) or unready or forced:
             return "aborted: too few take part, or no outcome can be certified"
         alone, proved = self.full == AUCTION and not p.rolled, entries[-1].kind == EVIDENCE
         for step in range(1001):

@@ -17,9 +17,9 @@ __all__ = ["Enrolment"]
 class Enrolment:
     """What members said to a proposal; the first answer of each counts.
 
-    Enrolment stays open until it is known whether an outcome can be signed: until a quorum has said that it has the
-    code, or so many that they have not that no quorum ever will. So whoever lacks the code sees here, where nobody
-    needs it, that a session comes to nothing. What has begun goes on with a quorum that follows it to its end.
+    A session begins once a quorum has said that it has the code, and not before. Where so many have it not that no
+    quorum ever will, or where the time is up, it comes to nothing: so whoever lacks the code sees that here, where
+    nobody needs it. What has begun goes on with a quorum that follows it to its end.
 
     Attributes:
         setting: the session.
@@ -116,6 +116,9 @@ class Enrolment:
         proposal, roster = self.setting.proposal, self.setting.roster
         if not self.followed:
             return f"at most {len(self.followers)} members have the code, and a quorum is {roster.q}"
+        if not self.settled:
+            told = f"{len(self.equipped)} of {roster.n} members have said that they have the code"
+            return f"{told}, and a quorum is {roster.q}"
         # With a roll it is its participants that play, and that are counted once their ballots are in. The ballots cost
         # every member, so a quorum has to agree to that.
         if proposal.rolled and len(self.enrolled) < roster.q:

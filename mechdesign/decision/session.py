@@ -256,10 +256,9 @@ class Session:
                 if self._tally.most + len(waits.missing) < self.roster.q:
                     return events + self._abort(Cause.NO_QUORUM, "no outcome can be certified any more by a quorum")
                 return events
-            # A timer alone neither begins a session nor lets a coin fall: what that lacks may still come.
-            unsure = self.phase is Phase.ENROLLING and not self.enrolment.settled
+            # A timer alone lets no coin fall: what that lacks may still come.
             lacking = self.phase is Phase.TOSSING and isinstance(self.ask, Tossing) and not self.ask.enough
-            if not over or ((unsure or lacking) and waits.missing):
+            if not over or (lacking and waits.missing):
                 return events
             events += self._close[self.phase](self)
         return events

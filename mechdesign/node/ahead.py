@@ -67,9 +67,10 @@ class Ahead:
             self._waiting[place] = dealing.encoded, self._pool.submit(verify_dealing, committee, context, dealing)
 
     def check(self, committee: Committee, context: Context, dealing: Dealing) -> bool:
-        """What ``verify_dealing`` says, from the thread if it was given this very dealing."""
+        """What ``verify_dealing`` says, from the thread if that has come to this very dealing."""
         encoded, verdict = self._waiting.pop((committee.digest, context.encoded), (b"", None))
-        if verdict is None or encoded != dealing.encoded or verdict.cancelled():
+        # Before one that has not begun a liar may have put a thousand; the loop waits for none of those.
+        if verdict is None or encoded != dealing.encoded or verdict.cancel():
             return verify_dealing(committee, context, dealing)
         return verdict.result()
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mechdesign.decision.books import CUSTODY, Due
+from mechdesign.decision.books import CUSTODY, Due, Purse
 from mechdesign.decision.core import DecisionCore
 from mechdesign.decision.custody.cover import RECEIPTS_PER_PLAYER
 from mechdesign.decision.custody.custodian import Manual, attend
@@ -291,3 +291,16 @@ def test_a_person_confirms_what_is_shown_once_and_the_session_settles_and_pays_o
     attended()
     assert held(cluster) == {}
     assert custodian.open == ()
+
+
+def test_what_a_person_confirmed_counts_for_no_session_that_is_called_alike() -> None:
+    shown: list[str] = []
+    custodian = Manual(shown.append)
+    purse, payer = Purse("EUR", "carol"), make_roster(4).ids[0]
+    # As many digits alike as a proposer could find in a year of trying.
+    small = Due(bytes(12) + b"a" * 20, purse, "alice", Fraction(1), payer)
+    large = Due(bytes(12) + b"b" * 20, purse, "alice", Fraction(1000), payer)
+    assert attend(custodian, [small, large]) == []
+    custodian.confirm(custodian.open[0])
+    assert attend(custodian, [small, large]) == [Payout(small.session, "alice")]
+    assert len(shown) == 2

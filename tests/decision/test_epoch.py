@@ -19,7 +19,7 @@ from mechdesign.group.messages import Broadcast, Ready, ViewChanging
 from mechdesign.group.roster import FaultModel
 from mechdesign.kernel.errors import LocalProtocolError
 from tests.decision.slow import propose, release, slow_member
-from tests.decision.toys import Cluster, Plan, make_roster, sealing_key
+from tests.decision.toys import SILENT, Cluster, Plan, make_roster, sealing_key
 
 
 def change(cluster: Cluster) -> None:
@@ -255,17 +255,24 @@ def test_who_has_said_that_it_has_the_code_does_not_leave_any_more() -> None:
     assert cluster.decided(2).certificate.signers == cluster.roster.ids
 
 
-def test_timers_alone_begin_no_session_before_it_is_known_whether_a_quorum_has_the_code() -> None:
+def test_timers_alone_begin_no_session_before_a_quorum_has_said_that_it_has_the_code() -> None:
     cluster = nobody_can_follow()
-    slow = [each for each in cluster.pending if each[1].kind == Kind.DECLINE]
-    cluster.pending.clear()
+    cluster.pending = [each for each in cluster.pending if each[1].kind != Kind.DECLINE]
     for _ in range(3):
         cluster.wait(5000)
-    (status,) = cluster.cores[3].status()
-    assert (status.phase, status.missing) == ("enrolling", ("alice", "bob", "carol"))
-    for place, said in slow[:2]:
-        cluster.order(place, said.kind, said.data)
-    assert cluster.aborted(2).reason == "at most 2 members have the code, and a quorum is 3"
+    for place in range(4):
+        assert cluster.aborted(place).reason == "1 of 4 members have said that they have the code, and a quorum is 3"
+
+
+def test_a_liar_that_says_nothing_beside_a_member_without_the_code_holds_no_enrolment_open() -> None:
+    cluster = Cluster(4)
+    cluster.sessions[2].enrols = "left"
+    cluster.sessions[3].enrols = SILENT
+    cluster.run()
+    for _ in range(3):
+        cluster.wait(5000)
+    assert cluster.aborted(0).reason == "2 of 4 members have said that they have the code, and a quorum is 3"
+    assert not cluster.cores[2].status()
 
 
 def test_with_a_quorum_that_has_the_code_nobody_waits_for_the_others() -> None:

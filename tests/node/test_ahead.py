@@ -1,5 +1,7 @@
 """Dealings are checked in a thread before they are ordered, and the answer is that of the function itself."""
 
+import threading
+
 import pytest
 
 from mechdesign.decision.entries import CoinEntry, SealEntry
@@ -54,6 +56,25 @@ def test_a_dealing_that_was_looked_at_is_checked_once(ahead, monkeypatch):
     ahead.look(block(SealEntry(SESSION, 0, dealing().encoded).encoded))
     assert ahead.check(SETTING.committee, context(), dealing())
     assert len(calls) == 1
+
+
+def test_what_the_thread_has_not_come_to_is_not_waited_for(ahead, monkeypatch):
+    """A liar can put a thousand dealings before an honest one, and nothing but the loop would stand still for them."""
+    begun, held = threading.Event(), threading.Event()
+
+    def verify(committee, about, dealt):
+        if about.step == 1:
+            begun.set()
+            held.wait(60)
+        return verify_dealing(committee, about, dealt)
+
+    monkeypatch.setattr("mechdesign.node.ahead.verify_dealing", verify)
+    ahead.look(block(SealEntry(SESSION, 1, dealing(1).encoded).encoded))
+    assert begun.wait(60)
+    ahead.look(block(SealEntry(SESSION, 0, dealing().encoded).encoded))
+    assert ahead.check(SETTING.committee, context(), dealing())
+    assert not held.is_set()
+    held.set()
 
 
 def test_another_dealing_for_the_same_place_is_checked_for_itself(ahead):

@@ -41,7 +41,7 @@ def an_undecided_anchor_is_passed_over(patch):
     patch.setattr(Committer, "verdicts", verdicts)
 
 
-@mutation("logs differ", 18)
+@mutation("logs differ", 334)
 def one_blame_less_than_a_quorum_skips(patch):
     right = Committer.direct
 
@@ -61,7 +61,7 @@ def blocks_that_certify_are_counted_and_not_their_authors(patch):
     patch.setattr(Committer, "_certify", certify)
 
 
-@mutation("decided twice", 9, triplets)
+@mutation("decided twice", 1, triplets)
 def blocks_that_blame_are_counted_and_not_their_authors(patch):
     right = Committer._blame
 
@@ -112,7 +112,7 @@ def whatever_is_in_the_history_is_voted_for(patch):
     patch.setattr(Committer, "add", add)
 
 
-@mutation("logs differ", 16)
+@mutation("logs differ", 2816)
 def a_slot_is_decided_by_a_leader_two_rounds_on(patch):
     right = Committer.verdicts
 
@@ -125,7 +125,7 @@ def a_slot_is_decided_by_a_leader_two_rounds_on(patch):
     patch.setattr(Committer, "verdicts", verdicts)
 
 
-@mutation("logs differ", 18)
+@mutation("logs differ", 67)
 def what_follows_an_undecided_slot_is_committed_before_it(patch):
     right = Committer.decide
 

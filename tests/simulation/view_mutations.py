@@ -58,7 +58,7 @@ def an_epoch_ends_where_a_member_happens_to_look(patch):
     patch.setattr(Ordering, "decide", decide)
 
 
-@mutation("begins another epoch", 4853)
+@mutation("begins another epoch", 1965)
 def an_epoch_begins_without_the_signatures_of_a_quorum(patch):
     patch.setattr(EpochCertificate, "follow", lambda self, roster, scheme: self.successor(roster))
 
@@ -68,7 +68,7 @@ def signatures_under_an_end_are_not_checked(patch):
     patch.setattr(Statement, "signed", lambda self, member, signature, scheme: True)
 
 
-@mutation("settle", 229)
+@mutation("settle", 24213)
 def signatures_under_another_end_are_counted(patch):
     patch.setattr(Closing, "_agreed", lambda self: [(place, sign) for place, (_, sign) in sorted(self._said.items())])
 
@@ -99,7 +99,7 @@ def a_state_is_believed_whoever_sends_it(patch):
     patch.setattr(Pursuit, "offer", offer)
 
 
-@mutation("convicts honest", 549)
+@mutation("convicts honest", 1045)
 def blocks_of_a_retired_epoch_are_taken_for_those_of_the_present_one(patch):
     right = block.parse_header
 
@@ -162,7 +162,7 @@ def what_an_epoch_did_not_order_is_gone(patch):
 # ------------------------------------------------------------------------------------------------ the order, once more
 
 
-@mutation("rests on a block", 1085)
+@mutation("rests on a block", 1133)
 def a_history_is_ordered_by_digest_in_later_epochs(patch):
     right = Linearizer.linearise
 

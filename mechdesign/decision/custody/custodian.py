@@ -21,6 +21,10 @@ from mechdesign.kernel.errors import InputError
 
 __all__ = ["Custodian", "Manual", "Payment", "attend"]
 
+_DIGITS = 32
+# Of a session's name in that of a payment: a proposer that finds two sessions alike in these 128 bits would have what a
+# person confirms for one count for the other.
+
 
 @dataclass(frozen=True, slots=True)
 class Payment:
@@ -87,13 +91,13 @@ class Manual:
 
     def received(self, due: DepositDue) -> Sequence[Payment]:
         """The deposit as one payment, once it is confirmed."""
-        name = f"in/{due.session.hex()[:12]}/{due.player[:4].hex()}"
+        name = f"in/{due.session.hex()[:_DIGITS]}/{due.player[:4].hex()}"
         done = self._confirmed(name, f"{due.name} pays {due.deposit} {due.currency}".rstrip() + " as its deposit")
         return [Payment(name, due.deposit)] if done else []
 
     def pay(self, due: Due) -> bool:
         """Whether the pay-out is confirmed."""
-        name = f"out/{due.session.hex()[:12]}/{due.party}"
+        name = f"out/{due.session.hex()[:_DIGITS]}/{due.party}"
         return self._confirmed(name, f"pay {due.amount} {due.purse.currency}".rstrip() + f" to {due.party}")
 
     def _confirmed(self, name: str, what: str) -> bool:
