@@ -1,5 +1,7 @@
 """Whoever fell behind what is in anybody's memory is served from the journals: bounded, and nothing but the log."""
 
+from collections.abc import Iterable
+
 import pytest
 
 from mechdesign.group.block import Block, genesis, make_block
@@ -9,6 +11,7 @@ from mechdesign.group.packets import BATCH_BLOCKS, BATCH_BYTES, LogPart, LogWant
 from mechdesign.group.roster import FaultModel
 from mechdesign.group.views.epoch import Epoch
 from mechdesign.testing.cluster import BRISK, Cluster
+from mechdesign.testing.equivocators import LiarKind
 from mechdesign.testing.view_cluster import ViewCluster
 from mechdesign.transport.messages import Packet, Send
 from tests.group.lockstep import CONFIG, MILLISECOND, SCHEME, SECOND, Lockstep, make_roster, member, signer, status
@@ -53,9 +56,9 @@ def read(net: Lockstep, place: int, effect: Read | Send) -> tuple[bytes, ...]:
     return tuple(held[key] for key in effect.keys)
 
 
-def parts_in(net: Lockstep, effects: object) -> list[LogPart]:
+def parts_in(net: Lockstep, effects: Iterable[object]) -> list[LogPart]:
     """The parts of the log among frames."""
-    sends = [effect for effect in effects if isinstance(effect, Send)]  # type: ignore[attr-defined]
+    sends = [effect for effect in effects if isinstance(effect, Send)]
     found = [decode_packet(net.roster, send.data) for send in sends]
     return [part for part in found if isinstance(part, LogPart)]
 
@@ -196,9 +199,9 @@ def test_the_server_of_a_part_crashes_before_it_has_read_and_another_is_asked() 
 
 
 @pytest.mark.parametrize("kind", ["equivocate", "boast", "withhold", "replay"])
-def test_the_way_back_by_journals_leads_past_a_liar(kind: str) -> None:
+def test_the_way_back_by_journals_leads_past_a_liar(kind: LiarKind) -> None:
     config = BRISK.model_copy(update={"log_bytes_max": 500})
-    cluster = Cluster(4, FaultModel.BYZANTINE, 7, depth=4, config=config, liars={3: kind})  # type: ignore[dict-item]
+    cluster = Cluster(4, FaultModel.BYZANTINE, 7, depth=4, config=config, liars={3: kind})
     cluster.start_all()
     cluster.say(0, b"good night")
     cluster.run(1)
