@@ -13,7 +13,7 @@ TOOLS := $(wildcard tools)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo test lint types layers pytest incentives simulate sessions views explore boundaries phases transcripts network bench oracles endurance format clean
+.PHONY: help env demo test lint types layers pytest incentives simulate sessions views staged explore boundaries phases transcripts network bench oracles endurance format clean
 
 help: ## show this list
 	@echo 'usage: make TARGET [ARGS="..."] [JOBS=2] [PYTHON=python3]'
@@ -57,6 +57,11 @@ sessions: $(STAMP) ## SESSIONS=200 at once beside every kind of cheat, liar and 
 
 views: $(STAMP) ## SEEDS=3000 simulated groups whose members come and go
 	$(BIN)/python -m mechdesign.testing.view_runs 0 $(or $(SEEDS),3000)
+
+staged: $(STAMP) ## every kind of liar in runs that give it something to do, logs read back from disk, crashes in restarts
+	EACH=3 $(BIN)/pytest -q -n $(JOBS) tests/simulation/test_acts.py
+	FAR=2000 $(BIN)/pytest -q tests/simulation/test_log_reads.py
+	EACH=1 $(BIN)/pytest -q tests/testing/test_second_crash.py
 
 explore: $(STAMP) ## all small schedules of the order, with their counts
 	$(BIN)/python -m mechdesign.testing.exploration --long --jobs $(JOBS)

@@ -83,6 +83,8 @@ class BlockManager:
         self._of_author: list[dict[bytes, None]] = [{} for _ in range(self._members)]
         self._lacking_of_author = [0] * self._members
         self._bytes_of_author = [0] * self._members
+        # What blocks rested on that had to go, though a block of somebody who does not equivocate rests on those.
+        self._vouched: dict[Reference, None] = {}
         return parked
 
     def __len__(self) -> int:
@@ -115,12 +117,14 @@ class BlockManager:
         if lacks:
             # Somebody may now rest on a third twin that we had put aside.
             yield from self._reconsider(block)
-        elif self._warranted(block, set()):
+        elif self._warranted(block, set(), set()):
             self._unpark(block)
             yield from self._release(block)
 
     def retry(self) -> Iterator[Block]:
         """After the collection round moved: references below it count as held, blocks below it are let go."""
+        self._vouched = {link: None for link in self._vouched if link.round >= self._dag.collection}
+        barren: set[bytes] = set()
         for block in list(self._parked.values()):
             if block.digest not in self._parked:
                 continue
@@ -129,7 +133,7 @@ class BlockManager:
                 continue
             for link in [link for link in self._lacks[block.digest] if self._dag.holds(link)]:
                 self._found(block, link)
-            if not self._lacks[block.digest] and (self._room(block) or self._warranted(block, set())):
+            if not self._lacks[block.digest] and (self._room(block) or self._warranted(block, barren, set())):
                 self._unpark(block)
                 yield from self._release(block)
 
@@ -173,22 +177,32 @@ class BlockManager:
     def _room(self, block: Block) -> bool:
         return len(self._dag.slot(block.round, block.author)) < _TWINS
 
-    def _warranted(self, block: Block, seen: set[bytes]) -> bool:
-        """Whether a parked block of a non-equivocator has this one in its history."""
-        stack = [block]
-        while stack:
-            for digest in self._waiters.get(stack.pop().ref, ()):
-                if digest not in seen:
-                    seen.add(digest)
-                    waiter = self._parked[digest]
-                    if not self._equivocates(waiter.author):
-                        return True
-                    stack.append(waiter)
+    def _warranted(self, block: Block, barren: set[bytes], fruitful: set[bytes]) -> bool:
+        """Whether a block of a non-equivocator that is parked has this one in its history, or one let go for room had.
+
+        Who asks for many blocks passes the same sets, and each block is walked over once for all of them: else a chain
+        of an equivocator costs its square. ``barren`` are digests of which the answer is no, which stays so while
+        nothing is parked; ``fruitful`` those of which it is yes, which stays so while nothing is parked or let go.
+        """
+        if block.ref in self._vouched:
+            return True
+        path = [(block.digest, iter(self._waiters.get(block.ref, ())))]
+        while path:
+            digest = next(path[-1][1], None)
+            if digest is None:
+                barren.add(path.pop()[0])
+                continue
+            waiter = self._parked[digest]
+            if digest in fruitful or not self._equivocates(waiter.author) or waiter.ref in self._vouched:
+                fruitful.update(below for below, _ in path)
+                return True
+            if digest not in barren:
+                path.append((digest, iter(self._waiters.get(waiter.ref, ()))))
         return False
 
     def _reconsider(self, newcomer: Block) -> Iterator[Block]:
         """Accept third twins in the history of a newly parked block, if that block warrants it."""
-        if self._equivocates(newcomer.author) and not self._warranted(newcomer, set()):
+        if self._equivocates(newcomer.author) and not self._warranted(newcomer, set(), set()):
             return
         stack, seen = [newcomer], {newcomer.digest}
         while stack:
@@ -208,7 +222,7 @@ class BlockManager:
 
     def _release(self, block: Block) -> Iterator[Block]:
         """Yield a block and then everything parked that only waited for it."""
-        ready = [block]
+        ready, barren = [block], set[bytes]()
         while ready:
             here = ready.pop(0)
             if here.digest in self._dag:
@@ -216,9 +230,10 @@ class BlockManager:
             if here is not block:
                 if here.digest not in self._parked:
                     continue
-                if not (self._room(here) or self._warranted(here, set())):
+                if not (self._room(here) or self._warranted(here, barren, set())):
                     continue
                 self._unpark(here)
+            self._vouched.pop(here.ref, None)
             yield here
             for digest in list(self._waiters.get(here.ref, ())):
                 waiter = self._parked[digest]
@@ -234,7 +249,7 @@ class BlockManager:
             victim = self._victim(block)
             if victim is None:
                 return False
-            self._unpark(victim)
+            self._let_go(victim)
         self._parked[block.digest] = block
         self._lacks[block.digest] = lacks
         self._sources[block.digest] = source
@@ -244,6 +259,17 @@ class BlockManager:
         for link in lacks:
             self._waiters.setdefault(link, {})[block.digest] = None
         return True
+
+    def _let_go(self, victim: Block) -> None:
+        """Make room, and remember what others wait for below: a chain may be longer than the place of its author.
+
+        It then comes in from below, part by part. Without that the lower part would look like what nobody needs.
+        """
+        if self._equivocates(victim.author) and self._warranted(victim, set(), set()):
+            self._vouched.update(self._lacks[victim.digest])
+            for link in list(self._vouched)[: -self._lacks_max]:
+                del self._vouched[link]
+        self._unpark(victim)
 
     def _full(self, newcomer: Block, lacking: int) -> bool:
         """Whether the place of a block's author has no room for it."""
@@ -260,12 +286,14 @@ class BlockManager:
         What others rest on stays before what nobody needs, else an equivocator could crowd out the very blocks that
         honest ones wait for; and low rounds stay before high ones, for those come again when their turn is near.
         """
-        wanted = self._warranted(newcomer, set())
+        barren: set[bytes] = set()
+        fruitful: set[bytes] = set()
+        wanted = self._warranted(newcomer, barren, fruitful)
         if not wanted and self._equivocates(newcomer.author):
             return None
         parked = sorted((self._parked[digest] for digest in self._of_author[newcomer.author]), key=lambda b: b.ref)
         for block in reversed(parked):
-            if (wanted or block.ref > newcomer.ref) and not self._warranted(block, set()):
+            if (wanted or block.ref > newcomer.ref) and not self._warranted(block, barren, fruitful):
                 return block
         return parked[-1] if wanted and parked[-1].ref > newcomer.ref else None
 

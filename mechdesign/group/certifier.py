@@ -2,9 +2,13 @@
 
 The signatures are plain packets and never payload: as payload they would wake the group into its next checkpoint for
 ever. One that is lost is made good by the exchange of tips, or by the next checkpoint.
+
+Nobody honest signs two checkpoints of one index. Whoever is found to have done so is convicted by the two signatures.
 """
 
 from mechdesign.group.checkpoint import Certified, Checkpoint, sign_checkpoint, signed_checkpoint, state_digest
+from mechdesign.group.evidence import TwoCheckpoints, encode_evidence
+from mechdesign.group.messages import EvidenceFound
 from mechdesign.group.meter import Meter
 from mechdesign.group.packets import Vouch
 from mechdesign.group.roster import Roster
@@ -36,7 +40,11 @@ class Certifier:
         self._scheme = scheme
         self._pending: dict[int, tuple[Checkpoint, bytes, bytes]] = {}
         self._signatures: dict[int, dict[int, bytes]] = {}
+        # What members signed before we reached it, beside what we reached, or after it was certified without them.
         self._early: list[dict[int, tuple[bytes, bytes]]] = [{} for _ in range(roster.n)]
+        self._settled: dict[int, bytes] = {}
+        self._doubled: dict[int, None] = {}
+        self._proofs: list[EvidenceFound] = []
         self._eager = Meter(roster.n, _EARLY_PER_S, _EARLY_BURST)
 
     @property
@@ -65,9 +73,8 @@ class Certifier:
         self._pending[index] = (checkpoint, encoded, named)
         self._signatures[index] = {self._me: sign_checkpoint(index, named, self._roster, self._signer)}
         for place, early in enumerate(self._early):
-            found = early.pop(index, None)
-            if found is not None and found[0] == named:
-                self._signatures[index][place] = found[1]
+            if index in early and early[index][0] == named:
+                self._signatures[index][place] = early.pop(index)[1]
         if len(self._pending) > _PENDING_MAX:
             self._forget(min(self._pending))
 
@@ -80,31 +87,61 @@ class Certifier:
         """
         fresh: list[tuple[int, bytes]] = []
         for place, signature in vouch.signatures:
-            if place == self._me or not self._matters(vouch.index, vouch.named, place, now):
+            held = self.signed(vouch.index, place)
+            if place == self._me or (held is not None and held[0] == vouch.named):
+                continue
+            doubled = held is not None and place not in self._doubled
+            matters = self._matters(vouch.index, vouch.named, place, now)
+            if not (doubled or matters):
                 continue
             if not signed_checkpoint(vouch.index, vouch.named, place, signature, self._roster, self._scheme):
                 return fresh, False
-            self._keep(vouch.index, vouch.named, place, signature, now)
-            fresh.append((place, signature))
+            if held is not None and doubled:
+                self._doubled[place] = None
+                one, other = sorted((held, (vouch.named, signature)))
+                member = self._roster.ids[place]
+                proof = encode_evidence(TwoCheckpoints(member, vouch.index, one, other))
+                self._proofs.append(EvidenceFound(member, proof))
+            if matters:
+                self._keep(vouch.index, vouch.named, place, signature, now)
+                if vouch.index > self.index:
+                    fresh.append((place, signature))
         return fresh, True
 
+    def signed(self, index: int, place: int) -> tuple[bytes, bytes] | None:
+        """The checkpoint of an index that a member is known to have signed, and the signature; None if none is held."""
+        if self.newest is not None and index == self.index and place in self._settled:
+            return self.newest.named, self._settled[place]
+        if place in (counted := self._signatures.get(index, {})):
+            return self._pending[index][2], counted[place]
+        return self._early[place].get(index)
+
+    def proofs(self) -> list[EvidenceFound]:
+        """Proofs against those who signed two checkpoints of one index, since the last call; each member once."""
+        proofs, self._proofs = self._proofs, []
+        return proofs
+
     def _matters(self, index: int, named: bytes, place: int, now: Instant) -> bool:
-        """Whether a member's signature over a checkpoint would be new, and over what may be the one that we reach."""
+        """Whether a member's signature over a checkpoint is to be kept: it counts, or is the first that it signed."""
         if index <= self.index:
-            return False
+            # What comes too late to count shows still who signs another.
+            return index == self.index > 0 and place not in self._settled and index not in self._early[place]
         known = self._signatures.get(index)
-        if known is not None:
-            return place not in known and self._pending[index][2] == named
-        if index in self._early[place] or (self._pending and index < max(self._pending)):
+        if known is not None and self._pending[index][2] == named:
+            return place not in known
+        if index in self._early[place] or place in (known or ()):
+            return False
+        if known is None and self._pending and index < max(self._pending):
             return False
         return self._eager.allows(place, now)
 
     def _keep(self, index: int, named: bytes, place: int, signature: bytes, now: Instant) -> None:
         known = self._signatures.get(index)
-        if known is not None:
+        if known is not None and self._pending[index][2] == named:
             known[place] = signature
             return
-        self._eager.charge(place, 1, now)
+        if index > self.index:
+            self._eager.charge(place, 1, now)
         early = self._early[place]
         early[index] = (named, signature)
         if len(early) > _EARLY_MAX:
@@ -125,10 +162,11 @@ class Certifier:
         if found.checkpoint.index <= self.index:
             return
         self.newest = found
+        self._settled = dict(found.signatures)
         for index in [index for index in self._pending if index <= self.index]:
             self._forget(index)
         for early in self._early:
-            for index in [index for index in early if index <= self.index]:
+            for index in [index for index in early if index < self.index]:
                 del early[index]
 
     def vouch(self) -> Vouch | None:

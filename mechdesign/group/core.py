@@ -396,5 +396,5 @@ class GroupCore:
     def _effects(self) -> Sequence[GroupEffect]:
         if not self._restoring:
             self._settle()
-        effects, self._down, self._up = [*self._down, *self._up], [], []
+        effects, self._down, self._up = [*self._down, *self._up, *self._keeping.proofs()], [], []
         return effects

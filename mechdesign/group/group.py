@@ -269,7 +269,8 @@ class Group:
             case Signatures() as said:
                 present = epoch is not None and epoch is self._epoch
                 heard = self._transition.hear(peer, said) if present else None
-                sends, proofs, hold = heard or self._guide.hear(channel, said, self._scheme)
+                ahead = self._transition.pursuit.end(channel)
+                sends, proofs, hold = heard or self._guide.hear(channel, said, self._scheme, ahead)
                 self._tell(sends, proofs)
                 if not present:
                     self._point(peer, channel, now)

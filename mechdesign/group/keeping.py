@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mechdesign.group.block import Block, parse_block
 from mechdesign.group.certifier import Certifier
 from mechdesign.group.checkpoint import Certified, Checkpoint, parse_certified
-from mechdesign.group.messages import Compact, Read
+from mechdesign.group.messages import Compact, EvidenceFound, Read
 from mechdesign.group.ordering import Ordering
 from mechdesign.group.outbox import Outbox
 from mechdesign.group.packets import BATCH_BLOCKS, BATCH_BYTES, LogPart, LogWant, Snapshot, Tips, Vouch
@@ -99,6 +99,10 @@ class Keeping:
         proof = self._certifier.proof() if tips.floor < self._certifier.floor else None
         vouches = [vouch for vouch in (proof, self._certifier.vouch()) if vouch is not None]
         return [send for vouch in vouches for send in self._sync.packet((place,), vouch)]
+
+    def proofs(self) -> list[EvidenceFound]:
+        """Proofs against those who signed two checkpoints of one index, since the last call."""
+        return self._certifier.proofs()
 
     # --------------------------------------------------------------------------------------------------- forgetting
 

@@ -36,7 +36,8 @@ class _Numbers:
     def __init__(self) -> None:
         self.base = 0
         self._above: set[int] = set()
-        # Where a number was first ordered (digest of the block, index of the leaf), as long as the block is kept.
+        # Where a number was ordered (digest of the block, index of the leaf), as long as the block is kept: first, or
+        # first of what is held.
         self.where: dict[int, tuple[bytes, int]] = {}
 
     def has(self, number: int) -> bool:
@@ -95,13 +96,24 @@ class Linearizer:
                 entries.append(Delivered(self.length, submission, proofs[index]))
                 self.length += 1
                 continue
-            earlier = numbers.where.get(number)
-            before = None if earlier is None else self._dag.get(earlier[0])
-            if earlier is None or before is None or before.leaves[earlier[1]] == leaf:
-                continue
-            proofs = proofs or inclusions(block)
-            entries.append(Conflict(block.author, self._conflict(before, earlier[1], submission, proofs[index])))
+            if (other := self._other(block, index, number)) is not None:
+                proofs = proofs or inclusions(block)
+                entries.append(Conflict(block.author, self._conflict(*other, submission, proofs[index])))
         return entries
+
+    def late(self, block: Block) -> Conflict | None:
+        """What a block proves that was ordered before it was held: its entries came with the log of a checkpoint."""
+        found: Conflict | None = None
+        for index, leaf in enumerate(block.leaves):
+            submission = decode_leaf(leaf, self._roster)
+            if submission is None or submission.sender != self._roster.ids[block.author]:
+                continue
+            if not self._numbers[block.author].has(submission.sequence):
+                continue
+            other = self._other(block, index, submission.sequence)
+            if other is not None and found is None:
+                found = Conflict(block.author, self._conflict(*other, submission, inclusions(block)[index]))
+        return found
 
     def limit(self, author: int) -> int:
         """A submission of the author with this number or a higher one would be void for now."""
@@ -125,10 +137,21 @@ class Linearizer:
         for numbers in self._numbers:
             numbers.where = {number: at for number, at in numbers.where.items() if at[0] not in lost}
 
+    def _other(self, block: Block, index: int, number: int) -> tuple[Block, int] | None:
+        """Where another submission stands than in this leaf of an ordered block, under the same number."""
+        where = self._numbers[block.author].where
+        digest, place = where.setdefault(number, (block.digest, index))
+        before = self._dag.get(digest)
+        if before is None:
+            # What the log of a checkpoint has is not held, or not yet: when it comes, it is compared with this.
+            where[number] = block.digest, index
+            return None
+        return None if before.leaves[place] == block.leaves[index] else (before, place)
+
     def _conflict(
         self, before: Block, index: int, submission: Submission, inclusion: Inclusion
     ) -> ConflictingSubmissions:
         one = decode_leaf(before.leaves[index], self._roster)
-        # It was decoded when it was delivered.
+        # It was decoded when it was ordered.
         assert one is not None
         return ConflictingSubmissions(said(one), inclusions(before)[index], said(submission), inclusion)

@@ -35,6 +35,9 @@ __all__ = [
 class Broadcast:
     """Request: have ``data`` delivered to every member, once, in the one total order.
 
+    Everybody hears it at the same place. What one member says comes in the order in which it was said but where a
+    block is collected before it is heard: its words are carried again, and may then stand behind later ones.
+
     Attributes:
         key: the local name of this act, such as an encoding of ("seal", session, step). A second request under a key
             that was used in this life or, by the journal, in an earlier one does nothing: a replay after a restart

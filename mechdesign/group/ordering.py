@@ -64,6 +64,7 @@ class Ordering:
         self.committer = Committer(roster, self.dag, rule)
         self.linearizer = Linearizer(roster, self.dag)
         self.chronicle = Chronicle(roster, log_bytes_max)
+        self._late: list[Ordered] = []
         self._slots = roster.slots_per_round
         self._between = commits_between(roster)
 
@@ -71,9 +72,16 @@ class Ordering:
         """Take an accepted block."""
         self.dag.add(block)
         self.committer.add(block)
+        if self.dag.is_ordered(block.digest) and (proof := self.linearizer.late(block)) is not None:
+            self._late.append(Ordered(block, (proof,)))
 
     def decide(self) -> Iterator[OrderingEvent]:
-        """What the newly decided slots bring, in order; nothing any more once the epoch is closed."""
+        """What the newly decided slots bring, in order, and nothing of them any more once the epoch is closed.
+
+        Before that, what newly accepted blocks prove that are out already.
+        """
+        late, self._late = self._late, []
+        yield from late
         if self.final is not None:
             return
         for slot, verdict in self.committer.decide():

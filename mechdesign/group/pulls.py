@@ -1,7 +1,8 @@
 """Pulls by digest: one outstanding for each missing block.
 
 First from the neighbour that sent what refers to it, then from the others in rotation, more slowly after each full
-turn. Where the author is a neighbour too its own copy is probably under way, and the pull waits a moment for it.
+turn; sooner when another neighbour turns out to have it. Where the author is a neighbour too its own copy is probably
+under way, and the pull waits a moment for it.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,7 +16,7 @@ from mechdesign.kernel.machine import Instant
 
 __all__ = ["Pulls"]
 
-_SLOWER_MAX, _SWEEP_MIN = 5, 32
+_SLOWER_MAX, _SWEEP_MIN, _SOONER = 5, 32, 8
 
 
 @dataclass(slots=True)
@@ -58,9 +59,10 @@ class Pulls:
         asks: dict[int, list[bytes]] = {}
         for item in found:
             digest = item.reference.digest
-            if digest in self._pulls:
-                continue
             source = None if item.source is None else self._roster.place(item.source)
+            if digest in self._pulls:
+                self._shown(self._pulls[digest], source, now)
+                continue
             first = source if source in self.linked else self.after(self._me)
             if first is None:
                 first = self._me
@@ -75,6 +77,15 @@ class Pulls:
             # Who makes us park one block after another in vain makes us no longer need what the evicted ones lacked.
             self._sweep()
         return self._packets(asks)
+
+    def _shown(self, pull: _Outstanding, source: int | None, now: Instant) -> None:
+        """A block that needs what is asked for came from another neighbour too, so who was asked may be unwilling.
+
+        Its turn comes sooner then; the rotation stays, so that nobody draws all asking to itself.
+        """
+        if source != pull.asked and pull.tries:
+            pull.due = min(pull.due, now + self._retry // _SOONER)
+            self.due = pull.due if self.due is None else min(self.due, pull.due)
 
     def _sweep(self) -> None:
         """Ask no more for what nothing parked waits for; next when there are twice as many as are left."""

@@ -10,6 +10,7 @@ from functools import cached_property
 
 from mechdesign.kernel.crypto import KEY_BYTES, MemberId
 from mechdesign.kernel.errors import LocalProtocolError, WireError
+from mechdesign.kernel.text import is_plain
 from mechdesign.kernel.wire import Value, decode, digest, encode
 
 __all__ = ["MEMBERS_MAX", "PAYLOAD_BYTES_MAX", "PROTOCOL_VERSION", "FaultModel", "Member", "Roster"]
@@ -107,7 +108,7 @@ class Roster:
             if {len(member.id), len(member.curve), len(member.sealing)} != {KEY_BYTES}:
                 raise LocalProtocolError(f"a key of {member.name!r} is not {KEY_BYTES} bytes long")
         for name in (*names, self.group):
-            if not (0 < len(name) <= _NAME_MAX and name.isprintable()):
+            if not (0 < len(name) <= _NAME_MAX and is_plain(name)):
                 raise LocalProtocolError(f"{name!r} is no name: 1 to {_NAME_MAX} printable characters")
         if not (0 <= self.slots <= self.n and 4 <= self.depth <= 4096 and 0 <= self.epoch < 2**32):
             raise LocalProtocolError("slots, depth or epoch is out of range (0 to n, 4 to 4096, 0 to 2**32-1)")

@@ -102,10 +102,10 @@ class Turn:
         return Look(round=round_)
 
     def make(self, round_: int, signer: Signer, now: Instant) -> Block:
-        """Our block of a round: on all that we hold of the round before, with everything that waits and still may."""
+        """Our block of a round: on all that we hold of the round before; the newest one has everything that waits."""
         parents = self._proposer.parents(round_)
         weak = self._proposer.weak(round_, parents)
-        block = make_block(self._roster, signer, round_, parents, weak, self._payload())
+        block = make_block(self._roster, signer, round_, parents, weak, self._payload(round_))
         broken = check_header(block.header, self._roster)
         if broken is not None:
             raise LocalProtocolError(f"our own block of round {round_} breaks a clause: {broken}")
@@ -128,8 +128,11 @@ class Turn:
     def _closed(self) -> bool:
         return self._order.final is not None
 
-    def _payload(self) -> list[bytes]:
-        return [] if self._closed or self._resting else self._outbox.take()
+    def _payload(self, round_: int) -> list[bytes]:
+        # Who fills rounds that the others have left behind says what it has to say in the newest: an older one may be
+        # collected before it is heard. That is at most one round below the highest, since a higher block has a quorum.
+        fills = round_ + 1 < self._order.dag.highest
+        return [] if fills or self._closed or self._resting else self._outbox.take()
 
     def _rests(self, now: Instant) -> Instant | None:
         """Until when we say nothing because what we said was collected twice and more; None if that is not so.

@@ -1,13 +1,14 @@
-"""Members that sign two blocks for one round, and the table of all kinds of liars."""
+"""Members that sign two blocks for one round, or two checkpoints of one index, and the table of all kinds of liars."""
 
 from collections.abc import Sequence
 from typing import Literal, get_args
 
 from mechdesign.group.block import Block, Reference, make_block, parse_block
+from mechdesign.group.checkpoint import sign_checkpoint
 from mechdesign.group.core import GroupCore
 from mechdesign.group.leaf import decode_leaf, encode_leaf
 from mechdesign.group.messages import Broadcast, Submission
-from mechdesign.group.packets import Blocks, Pull, decode_packet, encode_blocks
+from mechdesign.group.packets import Blocks, Pull, Vouch, decode_packet, encode_blocks, encode_packet
 from mechdesign.kernel.machine import SECOND, Instant
 from mechdesign.testing.adversaries import (
     Boaster,
@@ -42,6 +43,7 @@ __all__ = [
     "Rewinder",
     "Splitter",
     "TwoFaced",
+    "Voucher",
     "corrupt",
 ]
 
@@ -64,11 +66,12 @@ LiarKind = Literal[
     "stall",
     "silent",
     "promise",
+    "vouch-twice",
 ]
 """Name of a way to break the protocol."""
 
-LIAR_KINDS: tuple[LiarKind, ...] = tuple(kind for kind in get_args(LiarKind) if kind != "promise")
-"""Those that any run may have; a promise does harm only where the others go on for long."""
+LIAR_KINDS: tuple[LiarKind, ...] = tuple(kind for kind in get_args(LiarKind) if kind not in ("promise", "vouch-twice"))
+"""Those that any run may have; the others do harm, or anything at all, only where the group goes on for long."""
 
 COLLUDING_KINDS: tuple[LiarKind, ...] = ("conspire", "hide", "two-faced")
 """Those that are worse when others of them are about."""
@@ -329,6 +332,19 @@ class TwoFaced:
         return said
 
 
+class Voucher(Liar):
+    """Signs another checkpoint beside each that it signs, and shows both to everybody."""
+
+    def _twist(self, send: Send, now: Instant) -> list[Send]:
+        content = decode_packet(self.roster, send.data)
+        if not isinstance(content, Vouch):
+            return [send]
+        other = content.named[::-1]
+        signature = sign_checkpoint(content.index, other, self.roster, self.stage.signer)
+        vouch = Vouch(content.index, other, ((self.place, signature),))
+        return [send, Send(send.peer, encode_packet(self.roster, vouch))]
+
+
 def corrupt(kind: LiarKind, stage: Stage, now: Instant) -> AnyMachine:
     """The liar of that kind."""
     makers: dict[LiarKind, type[Liar] | type[TwoFaced]] = {
@@ -350,5 +366,6 @@ def corrupt(kind: LiarKind, stage: Stage, now: Instant) -> AnyMachine:
         "stall": Staller,
         "silent": Silent,
         "promise": Promiser,
+        "vouch-twice": Voucher,
     }
     return makers[kind](stage, now)

@@ -1,25 +1,27 @@
 """What an honest member saw both halves of, it has convicted by the end of the same step.
 
 The halves are blocks that it accepted in its present life and epoch and still keeps: two of one author and round, two
-on one own predecessor. Beside them stand two different submissions of ordered blocks under one number, and a block that
-is invalid by its own bytes, which is its own other half. :class:`~mechdesign.testing.forks.Forks` looks for two ends of
-one epoch.
+on one own predecessor. Beside them stand two different submissions of ordered blocks under one number, signatures under
+two checkpoints of one index, and a block that is invalid by its own bytes, which is its own other half.
+:class:`~mechdesign.testing.forks.Forks` looks for two ends of one epoch.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 
 from mechdesign.group.block import Block, check_header, signed_by_author
+from mechdesign.group.checkpoint import signed_checkpoint
 from mechdesign.group.core import GroupCore
 from mechdesign.group.evidence import (
     ConflictingSubmissions,
     Equivocation,
     Evidence,
     InvalidBlock,
+    TwoCheckpoints,
     decode_evidence,
 )
 from mechdesign.group.leaf import decode_leaf
 from mechdesign.group.messages import Append, Compact, EvidenceFound
-from mechdesign.group.packets import Blocks, decode_packet
+from mechdesign.group.packets import Blocks, Vouch, decode_packet
 from mechdesign.kernel.crypto import MemberId, SignatureScheme
 from mechdesign.kernel.machine import Instant
 from mechdesign.kernel.wire import DIGEST_BYTES
@@ -146,6 +148,8 @@ class Faults:
         data = self._unpacked(core, packet.data)
         if packet.peer in self._liars and core._intake.reads(packet.peer, self._now(place)):
             content = decode_packet(roster, data)
+            if isinstance(content, Vouch):
+                self._vouch(seen, core, content)
             for index, wire in enumerate(content.blocks if isinstance(content, Blocks) else ()):
                 block = self._readers.of(roster)(wire)
                 if block is None or check_header(block.header, roster) is None or not _looked_at(core, block):
@@ -156,6 +160,16 @@ class Faults:
                     seen.behind.append((packet.peer, block))
                 else:
                     seen.owed[block.author, InvalidBlock] = None
+
+    def _vouch(self, seen: _Seen, core: GroupCore, vouch: Vouch) -> None:
+        roster = core._roster
+        for author, signature in vouch.signatures:
+            if not signed_checkpoint(vouch.index, vouch.named, author, signature, roster, self._scheme):
+                # Nobody honest passes that on, and nothing behind it is looked at.
+                return
+            held = core._keeping._certifier.signed(vouch.index, author)
+            if held is not None and held[0] != vouch.named and roster.ids[author] in self._liars:
+                seen.owed[author, TwoCheckpoints] = None
 
     def _now(self, place: int) -> Instant:
         process = self._processes[place]

@@ -10,9 +10,11 @@ waits for everybody, for twice as long after each further W. The argument, for a
   second round. A slot that a *disturber* spoils (a liar, a dead member, one that is heard by some in time and by others
   not, a network that loses frames) may be left to an anchor three rounds later, and its anchor again; the slots rotate,
   so there is another first slot each time: 3 rounds for each disturber, and 3 for the slot that decides.
-* Chance may leave out an honest member so that nothing is committed for W rounds, and liars that choose whom a quorum
-  is made of may go on with it: for W more with each doubling that the wait needs until it is longer than the slowest
-  frame takes between members of which a quorum has to be made. No such stretch is there where a quorum is everybody.
+* Chance may leave out an honest member so that nothing is committed for W rounds. Liars that choose whom a quorum is
+  made of may go on with it, and so may the network where a quorum has to be made with members that are always late, for
+  then it leaves out the same ones again and again: for W more with each doubling that the wait needs until it is longer
+  than the slowest frame takes between members of which a quorum has to be made. No such stretch is there where a quorum
+  is everybody.
 * Where a quorum is there without the *late* (those with a slow link, slow frames or lagging timers), liars among it or
   not, it makes rounds as fast as its frames pass. A word of a late member takes its time to reach them, and the log to
   come back: as many rounds more as fit into that. But with nothing else to order the quick ones stop: then it takes no
@@ -52,8 +54,9 @@ def rounds_promised(scenario: Scenario, roster: Roster, config: GroupConfig, que
     disturbers = len(scenario.liars) + len(scenario.dead) + late + bool(scenario.after.loss)
     rounds = 3 + queued + (roster.slots_per_round < roster.n) + 3 * (disturbers + 1)
     if roster.q < roster.n:
-        slowest = _slowest(scenario) + (2 * _extra(scenario) if lasting - late < roster.q else 0)
-        rounds += patience(roster) * (1 + (_doublings(config, slowest) if scenario.liars else 0))
+        needed = lasting - late < roster.q
+        slowest = _slowest(scenario) + (2 * _extra(scenario) if needed else 0)
+        rounds += patience(roster) * (1 + (_doublings(config, slowest) if scenario.liars or needed else 0))
     if late and lasting - _fewest_late(scenario) + len(scenario.liars) >= roster.q:
         rounds += _behind(scenario) if scenario.load else rounds
     return rounds

@@ -31,6 +31,7 @@ from mechdesign.testing.bounds import Bounds
 from mechdesign.testing.causality import Causality
 from mechdesign.testing.checkers import Blocks, Evidence
 from mechdesign.testing.correspondence import Correspondence
+from mechdesign.testing.departures import Departures
 from mechdesign.testing.disk import Disk
 from mechdesign.testing.epoch_promptness import EpochPromptness
 from mechdesign.testing.epochs import Epochs
@@ -106,8 +107,7 @@ class ViewCluster(SimulatedGroup):
         self._starts: dict[int, Roster | Invitation] = dict.fromkeys(range(founders), first)
         self._drains = drains
         self._expels = expels
-        self._least = least
-        self._going: dict[int, dict[int, None]] = {}
+        self._departures = Departures(least)
         self._random = Random(f"{seed}/views")
         camp = frozenset(self.signers[place].public for place in chance.sample(range(total), chance.randint(1, total)))
         self._machines = Machines(
@@ -194,6 +194,10 @@ class ViewCluster(SimulatedGroup):
         """The machine of a member that is up, or None."""
         return self.simulator.processes[place].machine
 
+    def _group(self, place: int) -> Any:
+        machine = self.machine(place)
+        return getattr(machine, "group", machine)
+
     def roster_of(self, place: int) -> Roster | None:
         """The roster of the epoch in which a member is, as a member of it; None where it is not up or not in."""
         machine = self.machine(place)
@@ -253,6 +257,7 @@ class ViewCluster(SimulatedGroup):
             return
         newest = max((self.machine(place).roster for place in live), key=lambda roster: roster.epoch)
         present = [place for place in live if self.machine(place).roster == newest]
+        self._review(newest, present)
         for place in range(self.total):
             if place in self.wanted and not self._is_member(place, newest):
                 self._invite(place, newest, present)
@@ -266,14 +271,14 @@ class ViewCluster(SimulatedGroup):
 
     def _may_go(self, place: int, roster: Roster) -> bool:
         """Whether the roster bears it, if all that were asked to go from it do so."""
-        if place in self.expelled:
-            return True
-        outlawed = [each for each in self.expelled if not self._is_member(each, roster)]
-        least = max(1, self._least - 3 * len(outlawed))
-        going = self._going.setdefault(roster.epoch, {})
-        if place not in going and roster.n - len(going) > least:
-            going[place] = None
-        return place in going
+        outlawed = sum(not self._is_member(each, roster) for each in self.expelled)
+        return place in self.expelled or self._departures.grant(self.signers[place].public, roster, outlawed)
+
+    def _review(self, roster: Roster, present: Sequence[int]) -> None:
+        """Look anew at who goes; as long as somebody is away, its disk may hold what takes others out."""
+        away = [each for each in self.honest if self._is_member(each, roster) and each not in (*present, *self.absent)]
+        lasting = () if away else [self.signers[place].public for place in self.wanted]
+        self._departures.review(roster, {self.signers[at].public: self._group(at) for at in present}, lasting)
 
     def _invite(self, place: int, roster: Roster, present: Sequence[int]) -> None:
         start = self._starts.get(place)
@@ -355,7 +360,7 @@ class ViewCluster(SimulatedGroup):
         for place in range(self.total):
             machine = self.machine(place)
             if machine is not None:
-                status = getattr(machine, "group", machine).status()
+                status = self._group(place).status()
                 lines.append(
                     f"{place}: {status.state} epoch {status.epoch} of {status.members}, round {status.round}, "
                     f"pending {status.pending}, view {status.view}, {status.detail}"

@@ -103,6 +103,25 @@ def test_an_equivocator_cannot_crowd_out_what_others_rest_on() -> None:
     assert needed.digest in shelf.manager
 
 
+def test_a_chain_of_an_equivocator_that_has_no_room_comes_in_from_below_once_an_honest_block_rests_on_it() -> None:
+    shelf = Shelf(per_author=3)
+    shelf.liars = {3}
+    low = [start(author) for author in range(4)]
+    chain = [low[3]]
+    for round_ in range(1, 9):
+        chain.append(after(3, round_, chain[-1], *low[:3]))
+    honest = after(0, 9, chain[-1])
+    # Asked for from above, one after another, for each tells what the next one to be asked for is.
+    assert shelf.offer(honest) == []
+    accepted: list[Block] = []
+    for _ in range(4):
+        for block in [*reversed(chain[1:]), *low]:
+            if block.digest not in shelf.dag and block.digest not in shelf.manager:
+                accepted += shelf.offer(block)
+    assert accepted[-1] == honest
+    assert not shelf.manager._vouched
+
+
 def test_a_third_twin_is_taken_only_when_an_honest_block_rests_on_it() -> None:
     shelf = Shelf()
     shelf.liars = {3}
@@ -183,3 +202,59 @@ def test_the_room_of_long_blocks_is_free_again_when_they_leave() -> None:
         shelf.offer(block)
     assert [block.round for block in shelf.manager.parked()] == [5, 6, 7]
     assert shelf.manager.evicted == 0
+
+
+def test_whether_a_newcomer_is_worth_a_place_is_found_out_with_one_look_at_each_parked_block() -> None:
+    length = 60
+    shelf = Shelf(per_author=length)
+    shelf.liars.add(3)
+    looks = 0
+
+    def equivocates(author: int) -> bool:
+        nonlocal looks
+        looks += 1
+        return author in shelf.liars
+
+    shelf.manager._equivocates = equivocates
+    chain = [after(3, 1, Reference(0, 3, b"m" * 32))]
+    for round_ in range(2, length + 1):
+        chain.append(after(3, round_, chain[-1]))
+    # One that is not known to lie rests on the top of the chain by way of liars, and on a higher block that is refused.
+    refused = after(3, length + 2, Reference(length + 1, 3, b"n" * 32))
+    shelf.liars.add(2)
+    bridge = after(2, length + 1, Reference(length, 2, b"o" * 32), chain[-1])
+    honest = after(1, length + 3, Reference(length + 2, 1, b"p" * 32), bridge, refused)
+    for block in (*chain, bridge, honest):
+        shelf.offer(block)
+    assert len(shelf.manager) == length + 2
+    looks = 0
+    shelf.offer(refused)
+    assert refused.digest not in shelf.manager
+    assert looks <= 2 * length
+
+
+def test_what_waits_behind_liars_alone_costs_one_look_each_when_the_collection_round_moves() -> None:
+    """Twins that nobody warrants all rest under one long chain of liars, and are asked about one after another."""
+    count, length = 40, 40
+    shelf = Shelf(per_author=100)
+    for face in (b"a" * 40, b"b" * 40):
+        shelf.offer(start(3, face))
+    shelf.liars.update((2, 3))
+    twins = [start(3, b"%040d" % number) for number in range(count)]
+    low = after(2, 1, Reference(0, 2, b"m" * 32), *twins)
+    chain = [low]
+    for round_ in range(2, length):
+        chain.append(after(2, round_, chain[-1]))
+    for block in (*chain, *twins):
+        shelf.offer(block)
+    assert len(shelf.manager) == len(chain) + count
+    looks = 0
+
+    def equivocates(author: int) -> bool:
+        nonlocal looks
+        looks += 1
+        return author in shelf.liars
+
+    shelf.manager._equivocates = equivocates
+    assert shelf.retry() == []
+    assert looks <= 2 * (count + length)

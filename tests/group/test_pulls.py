@@ -60,3 +60,17 @@ def test_a_link_that_comes_and_goes_keeps_nobody_else_from_being_asked():
         pulls.link_up(3, now)
         asked += [place for place, _ in pulls.again(now)]
     assert set(asked) == {2, 3}
+
+
+def test_who_turns_out_to_have_what_another_does_not_bring_is_asked_soon_and_cannot_draw_all_asking_to_itself():
+    lacks = Reference(7, 1, bytes(32))
+    pulls = Pulls(make_roster(4), 0, SECOND, lambda reference: reference == lacks)
+    pulls.linked = [1, 2, 3]
+    assert pulls.missing([Missing(lacks, member(1), far=False)], SECOND) == [(1, Pull((lacks.digest,)))]
+    # The one that was asked says the same again: nothing new.
+    assert pulls.missing([Missing(lacks, member(1), far=False)], SECOND) == []
+    assert pulls.due == 2 * SECOND
+    assert pulls.missing([Missing(lacks, member(3), far=False)], SECOND) == []
+    assert pulls.due == SECOND + SECOND // 8
+    assert pulls.again(pulls.due) == [(2, Pull((lacks.digest,)))]
+    assert pulls.due == SECOND + SECOND // 8 + SECOND

@@ -131,11 +131,17 @@ def test_what_cannot_matter_is_not_looked_at():
         signature = sign_checkpoint(index, bytes(32), ROSTER, signer(1))
         assert certifier.heard(Vouch(index, bytes(32), ((1, signature),)), 0) == ([(1, signature)], True)
     assert scheme.checked == 2
-    # The same again, another one for the same checkpoint, and our own.
+    # The same again, and our own.
     assert certifier.heard(Vouch(256, bytes(32), ((1, BAD),)), 0) == ([], True)
-    assert certifier.heard(Vouch(256, b"\1" * 32, ((1, BAD),)), 0) == ([], True)
     assert certifier.heard(Vouch(256, bytes(32), ((0, BAD),)), 0) == ([], True)
     assert scheme.checked == 2
+    # Another checkpoint of an index convicts, once.
+    assert certifier.heard(Vouch(256, b"\1" * 32, ((1, BAD),)), 0) == ([], False)
+    for named in (b"\1" * 32, b"\2" * 32):
+        signature = sign_checkpoint(256, named, ROSTER, signer(1))
+        assert certifier.heard(Vouch(256, named, ((1, signature),)), 0) == ([], True)
+    assert scheme.checked == 4
+    assert [found.member for found in certifier.proofs()] == [member(1)]
 
 
 def test_a_member_that_signs_one_checkpoint_after_another_that_will_never_be_is_soon_not_looked_at():

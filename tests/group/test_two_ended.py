@@ -6,15 +6,17 @@ import pytest
 
 from mechdesign.group.channel import channel_of, frame
 from mechdesign.group.evidence import Forking, convict, decode_evidence
+from mechdesign.group.group import Group
 from mechdesign.group.messages import EvidenceFound
 from mechdesign.group.views.annals import EPOCHS_KEPT, Annals
 from mechdesign.group.views.closing import Closing
-from mechdesign.group.views.packets import Signatures, encode_epoch_packet
+from mechdesign.group.views.packets import Signatures, Trail, encode_epoch_packet, trail_of
 from mechdesign.group.views.statement import Statement
 from mechdesign.kernel.crypto import KeyedHash
+from mechdesign.testing.cluster import BRISK
 from mechdesign.testing.view_cluster import ViewCluster
-from mechdesign.transport.messages import Packet
-from tests.group.epochs import end, line
+from mechdesign.transport.messages import LinkUp, Packet
+from tests.group.epochs import end, invite, line
 from tests.group.lockstep import make_roster, member, signer
 
 SCHEME = KeyedHash()
@@ -156,3 +158,30 @@ def test_a_member_that_has_gone_on_takes_the_other_half_and_hands_up_a_proof_onc
     told = [each for _ in range(3) for each in group.receive(packet, cluster.simulator.now)]
     found = [each for each in told if isinstance(each, EvidenceFound)]
     assert [convict(each.data, group.roster, cluster.scheme) for each in found] == [roster.ids[place]]
+
+
+def test_a_joiner_on_its_way_convicts_by_the_end_that_it_followed_once():
+    certificate = end(FOUR, (*FOUR.members, line(4)))
+    joiner = Group(invite(FOUR, 4), signer(4), SCHEME, BRISK, carry_over=True)
+    joiner.restore((), 0)
+    joiner.receive(LinkUp(member(0)), 0)
+
+    def hear(said: Signatures | Trail, now: int) -> list[EvidenceFound]:
+        packet = Packet(member(0), frame(channel_of(FOUR), encode_epoch_packet(said)))
+        effects = joiner.receive(packet, now)
+        return [effect for effect in effects if isinstance(effect, EvidenceFound)]
+
+    assert hear(other_end(LIAR), 1) == [], "how that epoch ended is not known"
+    hear(trail_of([certificate.encoded]), 2)
+    assert hear(other_end(LIAR, bytes(64)), 3) == []
+    assert dict(joiner.status().dropped)["forged"] == 1
+    [found] = hear(other_end(LIAR), 4)
+    assert convict(found.data, FOUR, SCHEME) == found.member == member(LIAR)
+    assert joiner.roster == FOUR, "it was still on its way"
+    assert hear(other_end(LIAR), 5) == []
+    assert joiner.deadline is not None
+    joiner.tick(joiner.deadline)
+    assert joiner.roster.epoch == 1
+    assert hear(other_end(LIAR), 6) == []
+    assert hear(other_end(LIAR, bytes(64)), 7) == []
+    assert dict(joiner.status().dropped)["forged"] == 1, "it is not even looked at"

@@ -270,6 +270,11 @@ def parked_blocks_may_lack_any_number_of_others(patch):
     room(patch, _lacks_max=10**9)
 
 
+@leak("references vouched for")
+def all_that_a_parked_block_lacks_counts_as_vouched_for(patch):
+    after(patch, BlockManager, "_park", lambda self, result, block, lacks, source: self._vouched.update(lacks))
+
+
 @leak("pulls")
 def what_nobody_needs_is_asked_for_on_and_on(patch):
     patch.setattr(Pulls, "_sweep", lambda self: None)

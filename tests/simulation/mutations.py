@@ -25,7 +25,7 @@ from mechdesign.group.watch import Watch
 from mechdesign.kernel.machine import SECOND
 from tests.simulation.commit_mutations import COMMIT_MUTATIONS
 from tests.simulation.mutation import Mutation, into
-from tests.simulation.stagings import last_word_of_a_liar
+from tests.simulation.stagings import last_word_of_a_liar, two_checkpoints
 from tests.simulation.view_mutations import VIEW_MUTATIONS
 
 __all__ = ["MUTATIONS"]
@@ -138,7 +138,7 @@ def a_block_is_accepted_without_its_ancestors(patch):
 @mutation("not ordered", 54)
 def only_the_first_of_two_twins_is_accepted(patch):
     patch.setattr(BlockManager, "_room", lambda self, block: not self._dag.slot(block.round, block.author))
-    patch.setattr(BlockManager, "_warranted", lambda self, block, seen: False)
+    patch.setattr(BlockManager, "_warranted", lambda self, block, barren, fruitful: False)
 
 
 # -------------------------------------------------------------------------------------------------------- block making
@@ -227,6 +227,11 @@ def two_submissions_under_one_number_are_let_pass(patch):
     patch.setattr(Watch, "conflict", lambda self, found: [])
 
 
+@mutation("found no TwoCheckpoints", 1, two_checkpoints)
+def two_checkpoints_of_one_index_are_let_pass(patch):
+    patch.setattr(Certifier, "proofs", lambda self: [])
+
+
 @mutation("found no InvalidBlock", 46)
 def signed_invalid_blocks_are_let_pass(patch):
     patch.setattr(Watch, "invalid", lambda self, block: [])
@@ -296,7 +301,7 @@ def links_to_what_was_let_go_are_kept_in_mind(patch):
 # ------------------------------------------------------------------------------------------------------------ liveness
 
 
-@mutation("not ordered", 0)
+@mutation("not ordered", 18)
 def what_was_collected_is_not_proposed_again(patch):
     patch.setattr(Outbox, "collected", lambda self, collection: None)
 

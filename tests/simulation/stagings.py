@@ -22,6 +22,7 @@ __all__ = [
     "split_votes",
     "three_faces",
     "triplets",
+    "two_checkpoints",
 ]
 
 SECONDS = 5
@@ -82,6 +83,20 @@ def last_word_of_a_liar(seed):
         for place in (*cluster.honest, 3):
             cluster.say(place, b"word of %d" % place)
             cluster.run(1)
+        cluster.assert_agreed(SECONDS)
+    except Violation as violation:
+        return str(violation)
+    return None
+
+
+def two_checkpoints(seed):
+    """A liar signs two checkpoints of each index; says what does not hold then."""
+    cluster = Cluster(4, FaultModel.BYZANTINE, seed, liars={3: "vouch-twice"}, depth=4)
+    cluster.start_all()
+    try:
+        for number in range(30):
+            cluster.say(cluster.honest[number % 3], b"word %d" % number)
+            cluster.run(0.1)
         cluster.assert_agreed(SECONDS)
     except Violation as violation:
         return str(violation)

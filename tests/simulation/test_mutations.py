@@ -37,6 +37,7 @@ def test_every_promise_is_among_those_that_were_broken():
         "nothing to decide",
         "found no Equivocation",
         "found no ConflictingSubmissions",
+        "found no TwoCheckpoints",
         "found no InvalidBlock",
         "convicts honest",
         "does not hold for others",

@@ -24,6 +24,13 @@ FAILED_ONCE = {
     14279: "a member that was to stay away came back at the instant of the healing",
     16222: "on a line late anchors bring out old leaders only, and what they lack waits as long again",
     16971: "one promise of far rounds holds a member of a quick group back",
+    1057: "on a line of late members the same ones are left out until the wait has doubled",
+    6130: "a liar is asked alone for what another neighbour showed to have",
+    9274: "a chain of an equivocator is longer than the room for its blocks",
+    19160: "the same, where the rest of the members have another chain of it",
+    14798: "who comes back says its word in the oldest block that it fills in, and that is collected",
+    6517: "who is on the way to a later epoch is shown two ends of one that is over",
+    12113: "of two submissions under one number both were ordered before either was held",
     17978: "what only a liar was asked for is asked for once in three seconds when others can be",
 }
 

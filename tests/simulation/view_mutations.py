@@ -68,7 +68,7 @@ def signatures_under_an_end_are_not_checked(patch):
     patch.setattr(Statement, "signed", lambda self, member, signature, scheme: True)
 
 
-@mutation("settle", 24213)
+@mutation("settle", 25325)
 def signatures_under_another_end_are_counted(patch):
     patch.setattr(Closing, "_agreed", lambda self: [(place, sign) for place, (_, sign) in sorted(self._said.items())])
 
@@ -234,7 +234,7 @@ def numbers_of_letters_begin_anew_after_a_restart(patch):
     patch.setattr(DirectMulticast, "restore", restore)
 
 
-@mutation("did not write", 3845)
+@mutation("did not write", 7301)
 def letters_need_no_signature(patch):
     class Credulous(KeyedHash):
         def verify(self, member, message, signature):
@@ -259,7 +259,7 @@ def receipts_are_given_for_what_came_too_early(patch):
     patch.setattr(DirectMulticast, "_take", take)
 
 
-@mutation("has not got", 517)
+@mutation("has not got", 1493)
 def letters_without_a_receipt_end_with_their_epoch(patch):
     patch.setattr(GroupLayer, "_hand_on", lambda self, letters, now: [])
 
@@ -269,7 +269,7 @@ def private_messages_are_said_in_clear(patch):
     patch.setattr(PrivateMulticast, "broadcast", lambda self, request: Broadcast(request.key, PRIVATE, request.data))
 
 
-@mutation("has not got", 45)
+@mutation("has not got", 101)
 def private_messages_that_are_not_ordered_end_with_their_epoch(patch):
     patch.setattr(GroupLayer, "_whisper_again", lambda self, now: [])
 

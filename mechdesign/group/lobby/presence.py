@@ -14,6 +14,7 @@ from mechdesign.group.roster import Member
 from mechdesign.kernel.crypto import KEY_BYTES, SIGNATURE_BYTES, MemberId, SignatureScheme, Signer
 from mechdesign.kernel.errors import JournalError, LocalProtocolError, WireError
 from mechdesign.kernel.machine import SECOND, Instant
+from mechdesign.kernel.text import is_plain
 from mechdesign.kernel.wire import Value, decode, digest, encode
 
 __all__ = [
@@ -98,11 +99,11 @@ class Presence:
 def well_formed_line(line: Member, possession: bytes) -> bool:
     """Whether keys, name and proof have the sizes that a roster and a record allow."""
     keys = {len(line.id), len(line.curve), len(line.sealing)} == {KEY_BYTES}
-    return keys and 0 < len(line.name) <= _NAME_MAX and line.name.isprintable() and len(possession) <= _POSSESSION_MAX
+    return keys and 0 < len(line.name) <= _NAME_MAX and is_plain(line.name) and len(possession) <= _POSSESSION_MAX
 
 
 def _address(value: Value) -> bool:
-    return type(value) is str and 0 < len(value) <= _ADDRESS_MAX and value.isascii() and value.isprintable()
+    return type(value) is str and 0 < len(value) <= _ADDRESS_MAX and value.isascii() and is_plain(value)
 
 
 def _well_formed(record: Presence) -> bool:

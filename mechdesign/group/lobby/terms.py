@@ -6,6 +6,7 @@ from mechdesign.group.lobby.admission import Admission, Policy
 from mechdesign.group.roster import MEMBERS_MAX, PAYLOAD_BYTES_MAX, FaultModel, Member, Roster
 from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.errors import LocalProtocolError
+from mechdesign.kernel.text import is_plain
 from mechdesign.kernel.wire import Value
 
 __all__ = ["UNPOLICED", "Terms", "parse_terms"]
@@ -60,7 +61,7 @@ class Terms:
         numbers = [getattr(self, each.name) for each in fields(self) if each.type is int]
         if any(type(number) is not int for number in numbers):
             raise LocalProtocolError("sizes, limits and durations of a group are whole numbers")
-        if not (0 < len(self.group) <= _NAME_MAX and self.group.isprintable()):
+        if not (0 < len(self.group) <= _NAME_MAX and is_plain(self.group)):
             raise LocalProtocolError(f"the name of a group has 1 to {_NAME_MAX} printable characters")
         if not 1 <= self.size_min <= self.size_max <= MEMBERS_MAX:
             raise LocalProtocolError(f"a group has 1 to {MEMBERS_MAX} members, and its least size is not its greatest")
@@ -72,7 +73,7 @@ class Terms:
             raise LocalProtocolError("durations are at least a millisecond, and there is at least one attempt")
         if self.duration_ms > _DURATION_MS_MAX:
             raise LocalProtocolError("forming a group takes a day at most")
-        if len(self.note) > _NOTE_MAX or not (self.note.isprintable() or not self.note):
+        if len(self.note) > _NOTE_MAX or not (is_plain(self.note) or not self.note):
             raise LocalProtocolError(f"a note has at most {_NOTE_MAX} printable characters")
 
     @property

@@ -16,7 +16,7 @@ from mechdesign.kernel.crypto import SignatureScheme
 from mechdesign.kernel.errors import JournalError, VerificationError, WireError
 from mechdesign.kernel.wire import decode, encode
 
-__all__ = ["EPOCHS_KEPT", "Annals"]
+__all__ = ["EPOCHS_KEPT", "Annals", "End", "contradiction"]
 
 EPOCHS_KEPT = TRAIL_MAX
 """Certificates of so many epochs are kept."""
@@ -25,12 +25,25 @@ _TABLE = "view"
 _END = b"end"
 
 
-class _End(NamedTuple):
+class End(NamedTuple):
+    """How an epoch ended.
+
+    Attributes:
+        roster: of that epoch.
+        certificate: of its end.
+        wire: the certificate's bytes.
+        statement: what its signers signed; kept, for anybody with a link may make us look at it.
+    """
+
     roster: Roster
     certificate: EpochCertificate
     wire: bytes
-    # Kept, for anybody with a link may make us look at it.
     statement: Statement
+
+    @classmethod
+    def of(cls, roster: Roster, certificate: EpochCertificate) -> "End":
+        """The end of an epoch by its certificate, which holds."""
+        return cls(roster, certificate, certificate.encoded, certificate.statement(roster))
 
 
 class Annals:
@@ -38,7 +51,7 @@ class Annals:
 
     def __init__(self) -> None:
         # By channel.
-        self._ends: dict[bytes, _End] = {}
+        self._ends: dict[bytes, End] = {}
         # (epoch, member's place) of those who are known to have signed two ends.
         self._doubled: dict[tuple[int, int], None] = {}
 
@@ -61,7 +74,7 @@ class Annals:
 
     def add(self, ended: Sequence[tuple[Roster, EpochCertificate]]) -> tuple[list[Append], list[tuple[str, bytes]]]:
         """Take in how epochs ended; gives the records to be written and those to be deleted."""
-        new = [_End(roster, known, known.encoded, known.statement(roster)) for roster, known in ended]
+        new = [End.of(roster, known) for roster, known in ended]
         self._ends |= {channel_of(end.roster): end for end in new}
         old = list(self._ends.values())[:-EPOCHS_KEPT]
         for end in old:
@@ -88,7 +101,7 @@ class Annals:
                 case (bytes(encoded), bytes(wire)):
                     roster, certificate = Roster.parse(encoded), EpochCertificate.parse(wire)
                     if certificate is not None:
-                        end = _End(roster, certificate, wire, certificate.statement(roster))
+                        end = End(roster, certificate, wire, certificate.statement(roster))
                         ends = sorted([*self._ends.values(), end], key=lambda end: end.roster.epoch)
                         self._ends = {channel_of(end.roster): end for end in ends}
                         return True
@@ -96,13 +109,16 @@ class Annals:
             raise JournalError(f"the journal's record of an epoch is damaged: {error}") from error
         raise JournalError("the journal's record of an epoch is damaged")
 
-    def doubled(self, channel: bytes, said: Signatures, scheme: SignatureScheme) -> tuple[list[EvidenceFound], bool]:
+    def doubled(
+        self, channel: bytes, said: Signatures, scheme: SignatureScheme, ahead: End | None = None
+    ) -> tuple[list[EvidenceFound], bool]:
         """Proofs against those who signed another end of an epoch, and the one that we know beside it.
 
-        Each is found once. Also gives whether all signatures that were looked at hold.
+        ``ahead`` is the one that we know where it is not among these yet. Each proof is found once. Also gives whether
+        all signatures that were looked at hold.
         """
         proofs: list[EvidenceFound] = []
-        end = self._ends.get(channel)
+        end = ahead or self._ends.get(channel)
         if end is None:
             return proofs, True
         roster = end.roster

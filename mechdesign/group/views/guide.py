@@ -10,7 +10,7 @@ from collections.abc import Container, Mapping, Sequence
 from mechdesign.group.channel import channel_of
 from mechdesign.group.messages import Append, EvidenceFound
 from mechdesign.group.roster import Roster
-from mechdesign.group.views.annals import Annals
+from mechdesign.group.views.annals import Annals, End
 from mechdesign.group.views.epoch import Epoch
 from mechdesign.group.views.packets import Begun, Signatures, State, say, trail_of
 from mechdesign.group.views.statement import carried_digest
@@ -73,11 +73,14 @@ class Guide:
         self._moved.pop(peer, None)
 
     def hear(
-        self, channel: bytes, said: Signatures, scheme: SignatureScheme
+        self, channel: bytes, said: Signatures, scheme: SignatureScheme, ahead: End | None
     ) -> tuple[list[Send], list[EvidenceFound], bool]:
-        """Take signatures under the end of a past epoch: as ``Closing.heard``; those under another end go on."""
+        """Take signatures under the end of a past epoch: as ``Closing.heard``; those under another end go on.
+
+        ``ahead`` is how the channel's epoch ended, where that is known and we have not gone on from there yet.
+        """
         if self.old is None or self.old.channel != channel:
-            return ([], *self.annals.doubled(channel, said, scheme))
+            return ([], *self.annals.doubled(channel, said, scheme, ahead))
         fresh, proofs, hold = self.old.closing.heard(said)
         return (self.warn(self.old, [place for place, _ in fresh]) if fresh else []), proofs, hold
 

@@ -7,9 +7,10 @@ in the roster right after that of its invitation, for a quorum consented to that
 
 from collections.abc import Iterable, Sequence
 
+from mechdesign.group.channel import channel_of
 from mechdesign.group.messages import EvidenceFound
 from mechdesign.group.roster import Member, Roster
-from mechdesign.group.views.annals import contradiction
+from mechdesign.group.views.annals import End, contradiction
 from mechdesign.group.views.statement import carried_digest
 from mechdesign.group.views.succession import EpochCertificate
 from mechdesign.kernel.crypto import SignatureScheme
@@ -40,6 +41,8 @@ class Pursuit:
         self.refusal = ""
         self._scheme = scheme
         self._expected = expected
+        # By channel.
+        self._ends: dict[bytes, End] = {}
 
     @property
     def newest(self) -> Roster:
@@ -55,6 +58,10 @@ class Pursuit:
     def ended(self) -> list[tuple[Roster, EpochCertificate]]:
         """Each roster that is over, with its certificate."""
         return list(zip(self.rosters, self.certificates, strict=False))
+
+    def end(self, channel: bytes) -> End | None:
+        """How the epoch of a channel ended, or None where it is none of these or goes on."""
+        return self._ends.get(channel)
 
     def extend(self, place: int, wires: Sequence[bytes]) -> tuple[bool, list[EvidenceFound]]:
         """Take certificates of consecutive epochs, the first of them of ``rosters[place]``.
@@ -87,16 +94,20 @@ class Pursuit:
                     "ask for a new one"
                 )
                 return False, []
-            self.certificates.append(certificate)
-            self.rosters.append(roster)
+            self._append(certificate, roster)
             self.state = None
         return True, []
 
     def adopt(self, certificate: EpochCertificate) -> None:
         """Take the certificate that we put together ourselves for the end of the first roster."""
         if not self.certificates:
-            self.certificates.append(certificate)
-            self.rosters.append(certificate.successor(self.rosters[0]))
+            self._append(certificate, certificate.successor(self.newest))
+
+    def _append(self, certificate: EpochCertificate, successor: Roster) -> None:
+        end = End.of(self.newest, certificate)
+        self._ends[channel_of(end.roster)] = end
+        self.certificates.append(certificate)
+        self.rosters.append(successor)
 
     def offer(self, states: Iterable[bytes]) -> bool:
         """Look whether one of these is the state that is wanted."""
