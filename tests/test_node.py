@@ -115,7 +115,7 @@ async def test_every_member_writes_the_same_transcript_and_it_verifies(group):
     await group.start()
     group.propose()
     (end, *_) = await group.ended()
-    files = [group.folder / name / f"{end.session.hex()[:16]}.transcript" for name in NAMES]
+    files = [group.folder / name / f"{end.session.hex()}.transcript" for name in NAMES]
     assert {file.read_bytes() for file in files} == {end.transcript}
     assert audit(files[0].read_bytes(), Ed25519(), recomputation(), group.roster).digest == end.digest
     assert not list(group.folder.rglob("*.part"))

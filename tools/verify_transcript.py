@@ -125,10 +125,14 @@ class Session:
 
     def collect(self, entries):
         said, self.left, self.guilty, self.answers, last = {(ATTEST,): {}}, set(), set(), {}, (0, 0)
+        size, coin, dealt = self.p.size, 96 * self.n + 128, self.p.seal == "threshold"
+        room = {REPORT: range(size + 1), OPEN: range(size + 5), SEAL: range(coin + size + 193) if dealt else [32]}
+        room |= {COIN: range(coin + 1), SHARE: range(32 * max(self.n, self.p.rolled) + 129)}
         for entry in entries:
             (first, *values), who, kind = decode(entry.data, SHAPES[entry.kind]), entry.sender, entry.kind
             name, step = self.name[who], values[0] if kind in (*PHASES, OPEN, SHARE, TIMER) else 0
             demand(kind == EVIDENCE or first == self.id, f"an entry of {name} is of another session")
+            demand(kind not in room or values[-1] is None or len(values[-1]) in room[kind], f"{name} says too much")
             rank = {OPEN: (step, 2), ATTEST: (1000, 0)}.get(kind, (step, 1) if kind in PHASES else last)
             demand(rank >= last and (kind != ATTEST or values[0] == self.position), f"an entry of {name} is late")
             if kind in (ENROL, DECLINE):
@@ -185,8 +189,7 @@ class Session:
         with suppress(Exception):
             demand(secret or digest("mechdesign/commitment/1", *where) == sealed, "a false opening")
             if secret:
-                bound = self.committee + sealed.context
-                key = digest("mechdesign/seal-key/1", bound, secret)
+                key = digest("mechdesign/seal-key/1", (bound := self.committee + sealed.context), secret)
                 padded = bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(sealed.ciphertext, bound, bytes(24), key)
             end = 4 + int.from_bytes(padded[:4], "big")
             whole = len(padded) == 4 + self.p.size and end <= len(padded) and not any(padded[end:])
@@ -200,12 +203,12 @@ class Session:
         paid = lambda m: sum(x[1] for key in said if key[0] == RECEIPT for x in said[key].values() if x[0] == m)
         self.players = [m for m in p.asked if self.answers.get(m) and (not p.custodian or paid(m) >= p.deposit)]
         drained = "aborted: the members change" if ran("draining") and not said[ATTEST,] else None
-        unready, out = len(self.answers) - len(self.left) < self.q, {*p.asked} - {*self.players}
+        gone = set() if {key[0] for key in said if said[key]} & {*PHASES, ATTEST} else {name[m] for m in self.left}
+        unready, out = len(self.answers) - len(gone) < self.q, {*p.asked} - {*self.players}
         if not ran("enrolling") and (any(self.answers.get(m, True) for m in out) or self.q <= len(followers) * unready):
             return None if {key[0] for key in said} & {*PHASES} else drained
         forced = {x for _, x in p.accounts} & {*name.values()} - {name[m] for m in (*self.players, self.proposer)}
-        forced |= {p.custodian} & {name[m] for m in self.left}
-        if len(self.players) < (self.q if p.rolled else p.players_min) or unready or forced:
+        if len(self.players) < (self.q if p.rolled else p.players_min) or unready or forced or p.custodian in gone:
             return "aborted: too few take part, or no outcome can be certified"
         alone, proved = self.full == AUCTION and not p.rolled, entries[-1].kind == EVIDENCE
         for step in range(1001):
@@ -215,16 +218,15 @@ class Session:
             heard, sealed = said.get((kind, step), {}), p.seal == "threshold" or kind == COIN
             dealt = [x for m in self.ids if sealed and m in heard for x in self.deals(kind, step, m, heard[m][1])]
             waits = (followers if kind == COIN else set(self.players) if alone else set()) - set(heard)
-            few = kind == COIN and len(dealt) <= self.b
+            few, guilty = kind == COIN and len(dealt) <= self.b, self.guilty & {*self.players}
             shut = kind not in (0, CARRY) and not (waits and (few or not ran(PHASES[kind])))
-            guilty, early = self.guilty & {*self.players}, step == 0 and kind != REPORT
-            if "abort" in p.sanctions and early and (guilty or (proved and not shut)):
+            if "abort" in p.sanctions and step == 0 and kind != REPORT and (guilty or (proved and not shut)):
                 return f"aborted: while nothing showed, {'a player cheated' if guilty else 'by an unjudged proof'}"
             if not shut:
                 break
             told, shared = said.get((OPEN, step), {}), said.get((SHARE, step), {})
             if kind == REPORT:
-                given = {m: x[1] if len(x[1] or b"") <= p.size else None for m, x in heard.items()}
+                given = {m: x[1] for m, x in heard.items()}
             elif not sealed:
                 given = {m: self.opened(step, m, heard[m][1], None, *x[1:]) for m, x in told.items()}
                 if any(x[1] and m not in told for m, x in heard.items()) and not ran("opening"):
@@ -246,11 +248,12 @@ class Session:
         if told.count(best) >= self.q and (not waits or ran("attesting")):
             verdict, outcome, sentence = self.sale(given) if alone else (*best[2:], "the outcome is the quorum's word")
             demand(best == [self.position, self.inputs, verdict, outcome], "the quorum signed another outcome")
-            return f"{verdict}: {sentence}; {told.count(best)} of {self.n} signatures, digest {outcome.hex()[:16]}"
+            end = ", where the deposits went nobody signs" * bool(p.deposit and {"forfeit", "abort"} & {*p.sanctions})
+            return f"{verdict}: {sentence}; {told.count(best)} of {self.n} signatures, digest {outcome.hex()[:16]}{end}"
         return "aborted: no outcome can be certified any more" if told.count(best) + len(waits) < self.q else drained
 
     def sale(self, given):
-        p, names = self.p, {m: self.name[m] for m in self.players}
+        p, names, where = self.p, {m: self.name[m] for m in self.players}, (self.id, self.position, self.inputs)
         reserve, pattern = Fraction(json.loads(p.parameters)["reserve"]), r'"([0-9]{1,60}(?:/[1-9][0-9]{0,59})?)"'
         told = {names[m]: re.fullmatch(pattern, (given.get(m) or b"").decode(errors="replace")) for m in names}
         bids = {x: bid for x, y in told.items() if y and str(bid := Fraction(y[1])) == y[1] and bid >= reserve}
@@ -267,12 +270,10 @@ class Session:
         parts = (price // unit * unit, "price"), (unit * (price % unit > unit / 2), "rounding")
         flows = tuple((winner, "SELLER", paid, reason) for paid, reason in parts if paid)
         held = [(name, -p.deposit) for name in names.values()] + [("DEPOSIT", len(names) * p.deposit)] * bool(p.deposit)
-        demand(sum(x for _, x in held) == 0 and all(x[2] > 0 for x in flows), "the flows do not sum to zero")
         text = json.dumps({"price": str(price), "winner": winner}, ensure_ascii=False, separators=(",", ":"))
-        place = self.id, self.position, self.inputs
         if None is not p.payment_max < sum(x[2] for x in flows) * (dict(p.accounts).get("SELLER") != winner):
-            return "failed", digest("mechdesign/failure/1", encode((*place, "payment"))), "a payment is too high"
-        outcome = digest("mechdesign/outcome/1", encode((*place, held, AUCTION, text, flows)))
+            return "failed", digest("mechdesign/failure/1", encode((*where, "payment"))), "a payment is too high"
+        outcome = digest("mechdesign/outcome/1", encode((*where, held, AUCTION, text, flows)))
         return "settled", outcome, f"{winner} wins, pays {price}" if winner else "not sold"
 
 
@@ -286,8 +287,7 @@ def verify(data, known=""):
     before, behind = {x.kind for x in inputs}, {x.kind for x in entries[len(inputs) :]}
     demand(ATTEST not in before and behind <= {ATTEST, DECLINE, TIMER, EVIDENCE}, "an entry is before or behind")
     demand([x.position for x in inputs] == sorted({x.position for x in inputs}), "the entries are not in order")
-    session.found(inputs[0], inputs)
-    early, end = session.end(entries[1:-1]), session.end(entries[1:])
+    early, end = session.found(inputs[0], inputs) or session.end(entries[1:-1]), session.end(entries[1:])
     demand(end and not early, "it does not end where the session does")
     demand(not later or end[:9] != "aborted: " or "certified" in end, "an entry is on the wrong side of the freeze")
     return f"{'authentic' if known else 'consistent'}: {session.full} {end}, roster fingerprint {named[:16]}"

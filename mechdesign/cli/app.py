@@ -5,6 +5,7 @@ of the user (any :class:`~mechdesign.kernel.errors.MechdesignError`) ends in a m
 code of :class:`~mechdesign.cli.exits.Exit`; a traceback means a bug of ours.
 """
 
+import io
 import os
 import sys
 import traceback
@@ -122,4 +123,8 @@ app.add_typer(ledger.ledger)
 
 def main() -> None:
     """Run the command line; the entry point of the installed script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # What others said is printed on any terminal: a letter that it lacks ends no node.
+            stream.reconfigure(errors="backslashreplace")
     app(prog_name="mechdesign")

@@ -121,7 +121,7 @@ def _write(found: "Comparison", folder: Path) -> dict[bytes, Path]:
     files: dict[bytes, Path] = {}
     for each in found.named:
         if each.proof:
-            files[each.member] = folder / f"{each.member.hex()[:16]}-epoch-{each.epoch}.evidence"
+            files[each.member] = folder / f"{each.member.hex()}-epoch-{each.epoch}.evidence"
             files[each.member].write_bytes(each.proof)
     return files
 

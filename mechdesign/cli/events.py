@@ -36,7 +36,7 @@ def as_record(event: UserEvent) -> dict[str, Any]:
                 "session": event.session.hex(),
                 "proposer": event.proposer,
                 "mechanism": event.mechanism,
-                "parameters": json.loads(event.parameters),
+                "parameters": _parameters(event.parameters),
                 "asked": list(event.asked),
                 "seal": event.seal,
                 "threshold": event.threshold,
@@ -172,6 +172,16 @@ def _flows(flows: tuple[Any, ...]) -> list[dict[str, str]]:
         {"payer": flow.payer, "payee": flow.payee, "amount": exact(flow.amount), "reason": flow.reason}
         for flow in flows
     ]
+
+
+def _parameters(text: str) -> Any:
+    # A member may propose what nobody can read: it is declined, and told as it is.
+    try:
+        parameters = json.loads(text)
+        json.dumps(parameters, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return text
+    return parameters
 
 
 def as_sentence(record: Mapping[str, Any]) -> str | None:

@@ -206,7 +206,7 @@ def _hledger(transactions: Sequence[Transaction], day: date) -> str:
     parties = {line.account: line.party for line in ends}
     lines += [f"account {account}  ; party: {_comment(party)}" for account, party in parties.items()]
     for each in transactions:
-        lines += ["", f"{day} * ({each.session.hex()[:16]}) {each.mechanism}"]
+        lines += ["", f"{day} * ({each.session.hex()}) {each.mechanism}"]
         lines += [f"    ; group: {_comment(each.group)}", f"    ; log: epoch {each.epoch} position {each.position}"]
         currency = names.currency(each.currency)
         for flow in each.flows:
@@ -232,7 +232,7 @@ def _beancount(transactions: Sequence[Transaction], day: date) -> str:
     for account, party in {line.account: line.party for line in ends}.items():
         lines += [f"{day} open {account}", f"  party: {_quoted(party)}"]
     for each in transactions:
-        lines += ["", f"{day} * {_quoted(each.mechanism)} {_quoted(each.session.hex()[:16])}"]
+        lines += ["", f"{day} * {_quoted(each.mechanism)} {_quoted(each.session.hex())}"]
         lines += [f"  epoch: {each.epoch}", f"  position: {each.position}"]
         currency = names.currency(each.currency)
         for flow in each.flows:

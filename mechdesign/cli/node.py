@@ -13,7 +13,10 @@ __all__ = ["node"]
 def node(
     config: Annotated[Path, typer.Option("--config", "-c", help="The node's configuration, see docs/files.md.")],
     sessions: Annotated[
-        int, typer.Option(min=0, help="Stop once so many sessions have ended; 0 stays up until it is stopped.")
+        int,
+        typer.Option(
+            min=0, help="Stop once so many sessions have ended, in all its lives; 0 stays up until it is stopped."
+        ),
     ] = 0,
     timeout_s: Annotated[
         float,

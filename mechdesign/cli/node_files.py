@@ -71,7 +71,7 @@ class CustodianTable(File):
 
 
 class ProposalTable(File):
-    """A session that this node proposes once, however often it starts.
+    """A session that this node proposes once, however often it starts, see ``proposals.py``.
 
     Attributes:
         label: tells apart the sessions of this file; by default its place in it.
@@ -90,7 +90,7 @@ class ProposalTable(File):
         roll: root of the roll of participants that are not members, as `mechdesign roll` prints it; empty for none.
         rolled: how many stand on it.
         enrol_s: seconds after which a member's timer for enrolment runs out; likewise the others.
-        after: how many sessions have to end before this one is proposed.
+        after: how many sessions have to end, in all lives and epochs, before this one is proposed.
     """
 
     label: str = ""

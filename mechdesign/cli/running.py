@@ -1,6 +1,7 @@
 """Runs one node from its configuration until it is told to stop."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -12,23 +13,27 @@ from mechdesign.cli.changes import change_handlers
 from mechdesign.cli.custody import Desk
 from mechdesign.cli.events import as_record, as_sentence
 from mechdesign.cli.exits import Exit
+from mechdesign.cli.foundings import foundings, read_founding
 from mechdesign.cli.node_files import ProposalTable, load_values_file
 from mechdesign.cli.obstacle import obstacle
 from mechdesign.cli.output import emit_json, say, warn
 from mechdesign.cli.plan import Plan
+from mechdesign.cli.proposals import Proposals
 from mechdesign.cli.standing import Pulse, standing
 from mechdesign.cli.values import ValuesStrategy
 from mechdesign.kernel.config import PRESETS
-from mechdesign.kernel.errors import ConfigError, CongestionError, InputError, MechanismError
+from mechdesign.kernel.errors import ConfigError, CongestionError, InputError, LocalProtocolError, MechanismError
 from mechdesign.kernel.identity import fingerprint
 from mechdesign.mechanisms import registry
 from mechdesign.mechanisms.events import (
     MemberConvicted,
     ProposeSession,
     SessionAborted,
+    SessionMissed,
     SessionProposed,
     Settled,
     UserEvent,
+    ViewBegun,
 )
 from mechdesign.mechanisms.inputs import split_parameters
 from mechdesign.mechanisms.session import Policy, lookup_with
@@ -56,18 +61,20 @@ class _Running:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.ended = 0
         self.aborted = 0
         self.changed = asyncio.Event()
         self._pulse = Pulse()
         file = plan.file
         self.values = ValuesStrategy(load_values_file(file.player.values)) if file.player.values else None
         own = [registry.load(name) for name in file.load]
-        self.requests = [(each.after, _request(each, own)) for each in file.propose]
+        self.proposals = Proposals(((each.after, _request(each, own)) for each in file.propose), plan.identity.public)
         try:
             file.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise ConfigError(f"data: the folder {file.data} cannot be made: {error.strerror}") from error
+        # The journal brings back this epoch only.
+        for found in foundings(file.data, plan.roster.group):
+            self.proposals.end(found.session, found)
         preset = PRESETS[file.preset]
         wrap = None
         if plan.misbehave is not None:
@@ -119,30 +126,50 @@ class _Running:
         if isinstance(event, SessionProposed) and self.values is not None:
             self.values.proposed(event)
         record = as_record(event)
-        out = self.plan.file.data
         if isinstance(event, Settled | SessionAborted) and event.transcript:
-            record["transcript"] = str(out / f"{event.session.hex()[:16]}.transcript")
+            record["transcript"] = str(self.node.kept)
         if isinstance(event, MemberConvicted):
-            record["evidence"] = str(out / f"{event.offence}-{event.member}.evidence")
+            record["evidence"] = str(self.node.kept)
         self.tell(record)
-        if isinstance(event, Settled | SessionAborted):
-            self.ended += 1
-            self.aborted += isinstance(event, SessionAborted)
-            self.changed.set()
+        self._note(event)
+
+    def _note(self, event: UserEvent) -> None:
+        """Know what was proposed, and what has ended."""
+        match event:
+            case SessionProposed(session):
+                # None where it has ended by now, as in a replay: then its transcript tells.
+                if (setting := self.node.setting(session)) is not None:
+                    self.proposals.founded(setting.founding.sender, setting.proposal.nonce)
+            case Settled(session=session, transcript=data) | SessionAborted(session=session, transcript=data):
+                self.proposals.end(session, read_founding([data or b""], self.plan.roster.group))
+                self.aborted += isinstance(event, SessionAborted)
+            case SessionMissed(session):
+                self.proposals.end(session, None)
+            case ViewBegun():
+                self.proposals.begin_epoch()
+        self.changed.set()
 
     def propose_what_is_due(self) -> None:
-        """Propose what waits for no further session to end; the label makes a second proposal the same one."""
-        while due := [each for each in self.requests if each[0] <= self.ended]:
-            try:
-                self.node.propose(due[0][1])
-            except CongestionError:
-                return  # the group stalls: again with the next status
-            self.requests.remove(due[0])
+        """Propose what waits for no further session to end."""
+        with contextlib.suppress(CongestionError):  # the group stalls: again with the next status
+            self.proposals.hand_in(self._propose)
+
+    def _propose(self, request: ProposeSession) -> None:
+        try:
+            self.node.propose(request)
+        except CongestionError:
+            raise
+        except LocalProtocolError as error:
+            if self.node.roster == self.plan.start:
+                raise  # a mistake in the configuration
+            # It names somebody who has left since, or we are not in the group; that may change with the members.
+            mechanism = type(request.mechanism).full_name()
+            self.tell({"event": "refused", "session": "", "mechanism": mechanism, "reason": str(error)})
 
     async def follow(self) -> Exit:
         """Propose, and wait for what ends this node: enough sessions, the time limit, or a signal."""
         done = self.plan.sessions
-        while not done or self.ended < done or self.requests:
+        while not done or len(self.proposals.ended) < done or self.proposals.waiting:
             self.propose_what_is_due()
             self.changed.clear()
             await self.changed.wait()
@@ -270,7 +297,7 @@ def _verdict(
         status.result()  # it never ends by itself: raises what went wrong
     if follow.done():
         code = follow.result()
-        running.tell({"event": "stopped", "reason": f"{running.ended} sessions ended"})
+        running.tell({"event": "stopped", "reason": f"{len(running.proposals.ended)} sessions ended"})
         return code
     if stopped.done():
         running.tell({"event": "stopped", "reason": "told to"})

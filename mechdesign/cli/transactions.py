@@ -13,6 +13,7 @@ from pathlib import Path
 from mechdesign.cli.auditing import Auditor
 from mechdesign.cli.journal_files import JOURNAL, is_journal, read_journal_file
 from mechdesign.cli.journals import Transaction, balances
+from mechdesign.cli.output import warn
 from mechdesign.decision.books import Balance, Due
 from mechdesign.decision.parties import CUSTODY, participant, renaming
 from mechdesign.decision.replay import Replayed, replay
@@ -38,6 +39,20 @@ class _Epoch:
     replayed: Replayed
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a file shows of a session."""
+
+    file: str
+    report: AuditReport
+
+    @property
+    def moved(self) -> tuple[object, ...]:
+        """All that the ledger takes from it."""
+        said = self.report
+        return said.verdict, said.digest, said.aborted, said.players, said.received, said.flows
+
+
 def transactions_of(paths: list[Path], roster: Roster | None = None, load: tuple[str, ...] = ()) -> list[Transaction]:
     """The transactions in log order, each session once, parties by the newest roster's names.
 
@@ -49,18 +64,19 @@ def transactions_of(paths: list[Path], roster: Roster | None = None, load: tuple
     Raises:
         ConfigError: a file cannot be read, there is none, they are of different groups, or a journal's is not known.
         JournalError: a journal is damaged.
-        VerificationError: a session does not hold; the message names the file.
+        VerificationError: a session does not hold, or two files differ about one and it cannot be said which counts;
+            the message names the files.
     """
     own = [registry.load(name) for name in load]
     files = [file for path in paths for file in (_within(path) if path.is_dir() else [path])]
     if not files:
         raise ConfigError(f"{paths[0]}: no transcripts in this folder, and no journal: name one that a node wrote to")
-    found: dict[bytes, AuditReport] = {}
+    found: dict[bytes, _Shown] = {}
     journals = [file for file in files if is_journal(file)]
     for file in files:
         if file not in journals:
             _note(found, file, _chunks(file), Auditor(own), roster)
-    known = {each.digest: each for each in (*(report.roster for report in found.values()), roster) if each}
+    known = {each.digest: each for each in (*(shown.report.roster for shown in found.values()), roster) if each}
     epochs: dict[bytes, _Epoch] = {}
     for file in journals:
         journal = read_journal_file(file)
@@ -77,7 +93,7 @@ def transactions_of(paths: list[Path], roster: Roster | None = None, load: tuple
         before = epochs.get(reading.roster.digest)
         if before is None or len(before.replayed.paid) <= len(epoch.replayed.paid):
             epochs[reading.roster.digest] = epoch
-    return _ordered(list(found.values()), list(epochs.values()))
+    return _ordered([shown.report for shown in found.values()], list(epochs.values()))
 
 
 def _within(folder: Path) -> list[Path]:
@@ -98,13 +114,31 @@ def _named(error: VerificationError, file: Path) -> VerificationError:
 
 
 def _note(
-    found: dict[bytes, AuditReport], file: Path, chunks: Iterable[bytes], auditor: Auditor, roster: Roster | None
+    found: dict[bytes, _Shown], file: Path, chunks: Iterable[bytes], auditor: Auditor, roster: Roster | None
 ) -> None:
     try:
         report = audit_stream(chunks, Ed25519(), auditor.recompute, roster)
     except VerificationError as error:
         raise _named(error, file) from error
-    found.setdefault(report.session, report)
+    shown = _Shown(file.name, report)
+    known = found.setdefault(report.session, shown)
+    if known.moved != shown.moved:
+        found[report.session] = _certified(known, shown)
+
+
+def _certified(one: _Shown, other: _Shown) -> _Shown:
+    """Which of two accounts of a session counts: nobody signs that an aborted session's entries are all there are.
+
+    Raises:
+        VerificationError: a quorum signed both of them, or neither.
+    """
+    what = f"{one.file} and {other.file} differ about session {one.report.session.hex()}"
+    signed = [shown for shown in (one, other) if shown.report.certificate is not None]
+    if len(signed) != 1:
+        which = "both are" if signed else "neither is"
+        raise VerificationError("session", f"{what}, and {which} certified by a quorum: compare them with `audit`")
+    warn(f"{what}: {signed[0].file} is certified by a quorum, and counts")
+    return signed[0]
 
 
 def _ordered(reports: list[AuditReport], epochs: list[_Epoch]) -> list[Transaction]:

@@ -153,7 +153,8 @@ def verify_transcript_file(
     if report.certificate is not None and report.verdict is not None:
         signed = f"{len(report.certificate.signed)} of {report.roster.n} signatures"
         what = f"{_mechanism(report)} {report.verdict.value}: {sentence}"
-        line = f"{kind}: {what}; {signed}, digest {report.digest.hex()[:16]}, {where}"
+        loose = ", where the deposits went nobody signs" if report.signed != report.flows else ""
+        line = f"{kind}: {what}; {signed}, digest {report.digest.hex()[:16]}{loose}, {where}"
     else:
         # Each entry is signed by its sender, but there is no outcome that a quorum could have signed with the list.
         line = f"{kind}: {_mechanism(report)} {sentence}; that no entry is left out nobody signs, {where}"
@@ -186,7 +187,13 @@ def verify_transcript_file(
             "defaulted": [names(member) for member in report.defaulted],
             "convicted": [{"member": names(member), "offence": offence} for member, offence in report.convicted],
             "flows": [
-                {"payer": flow.payer, "payee": flow.payee, "amount": flow.amount, "reason": flow.reason}
+                {
+                    "payer": flow.payer,
+                    "payee": flow.payee,
+                    "amount": flow.amount,
+                    "reason": flow.reason,
+                    "signed": flow in report.signed,
+                }
                 for flow in report.flows
             ],
         },
@@ -218,7 +225,9 @@ def _not_shown(report: "AuditReport") -> Iterator[str]:
     if report.certificate is None:
         yield "that no entry is left out: nobody signs the list of a session that aborted"
     else:
-        yield "that no entry behind the freeze is left out; such entries move deposits and no outcome"
+        yield "that just these entries were ordered behind the freeze: one can be left out, or put in later"
+        if report.signed != report.flows:
+            yield "so where the deposits went: convictions behind the freeze move them, and no outcome"
 
 
 def _mechanism(report: "AuditReport") -> str:

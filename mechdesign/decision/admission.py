@@ -1,9 +1,12 @@
 """Which valid proposals found a session: a function of the log, so that all members admit the same ones.
 
 How many sessions its proposer has open where a proposal stands decides. A member that still computes one of them may
-not know whether that has ended by then: the proposal waits, unless it is admitted either way, or refused.
+not know whether that has ended by then: the proposal waits, unless it is admitted either way, or refused. Of a session
+that it left for lack of the code it may never know. Where these decide, the proposal is in doubt; it does not wait, and
+what others say of it tells, see ``hearsay.py``.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,7 +17,15 @@ from mechdesign.decision.messages import SessionId
 from mechdesign.decision.session import Session
 from mechdesign.kernel.crypto import MemberId
 
-__all__ = ["SESSIONS_MAX", "SESSIONS_PER_PROPOSER", "Admission", "Founding", "refusal", "sessions_per_proposer"]
+__all__ = [
+    "SESSIONS_MAX",
+    "SESSIONS_PER_PROPOSER",
+    "Admission",
+    "Founding",
+    "Ruling",
+    "refusal",
+    "sessions_per_proposer",
+]
 
 SESSIONS_PER_PROPOSER = 64
 """A proposal of a member that has so many sessions open founds none, nor one that has its share of the following."""
@@ -62,11 +73,33 @@ class Founding:
     closing: bool
 
 
-@dataclass(slots=True)
-class _Waiting:
-    """A proposal that waits, and how many sessions that were open where it stands have ended since."""
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What becomes of a proposal at this member.
+
+    Attributes:
+        founding: the proposal.
+        reason: why it is refused; empty if it is not.
+        doubtful: whether it is in doubt; otherwise, and without a reason, it is admitted.
+    """
 
     founding: Founding
+    reason: str = ""
+    doubtful: bool = False
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A proposal that waits.
+
+    Attributes:
+        founding: the proposal.
+        doubts: how many sessions of its proposer may be open where it stands, for all that this member will know.
+        ended: how many sessions that were open where it stands have ended since.
+    """
+
+    founding: Founding
+    doubts: int
     ended: int = 0
 
 
@@ -84,6 +117,8 @@ class Admission:
     # In log order; and the same by their proposers.
     _coming: dict[SessionId, Founding] = field(default_factory=dict)
     _lines: dict[MemberId, dict[SessionId, _Waiting]] = field(default_factory=dict)
+    # By proposers, at the end of the log.
+    _doubts: Counter[MemberId] = field(default_factory=Counter)
 
     @property
     def coming(self) -> tuple[SessionId, ...]:
@@ -109,7 +144,7 @@ class Admission:
         self.lanes.open(session.id, founding.entry.position)
         self._coming[session.id] = founding
         line = self._lines.setdefault(session.proposer, {})
-        line[session.id] = _Waiting(founding)
+        line[session.id] = _Waiting(founding, self._doubts[session.proposer])
         return [session.proposer] if len(line) <= sessions_per_proposer(session.roster.n) else []
 
     def drop(self, founding: Founding) -> None:
@@ -125,10 +160,25 @@ class Admission:
     def end(self, session: Session, position: int) -> None:
         """A session has ended at a log position, or is none of this member's from there on."""
         for waiting in self._lines.get(session.proposer, {}).values():
-            waiting.ended += _began(session) < waiting.founding.entry.position < position
+            waiting.ended += began(session) < waiting.founding.entry.position < position
 
-    def decide(self, news: list[MemberId], sessions: Collection[Session]) -> tuple[Founding, str] | None:
-        """A proposal whose fate is known, with why it is refused; the text is empty where it is admitted.
+    def doubt(self, proposer: MemberId, position: int) -> None:
+        """From a log position on, this member does not know whether one more session of a proposer is open."""
+        self._shift(proposer, position, 1)
+
+    def resolve(self, proposer: MemberId, position: int) -> None:
+        """From a log position on, it knows of one session fewer that it does not."""
+        self._shift(proposer, position, -1)
+
+    def _shift(self, proposer: MemberId, position: int, by: int) -> None:
+        self._doubts[proposer] += by
+        if not self._doubts[proposer]:
+            del self._doubts[proposer]
+        for waiting in self._lines.get(proposer, {}).values():
+            waiting.doubts += by * (position < waiting.founding.entry.position)
+
+    def decide(self, news: list[MemberId], sessions: Collection[Session]) -> Ruling | None:
+        """A proposal whose fate is known, or that is in doubt though everything before it is known.
 
         Args:
             news: the proposers of what may have changed; taken off where nothing follows from it.
@@ -144,12 +194,10 @@ class Admission:
             news.pop()
         return None
 
-    def _next(
-        self, proposer: MemberId, sessions: Collection[Session], frontier: int | None
-    ) -> tuple[Founding, str] | None:
+    def _next(self, proposer: MemberId, sessions: Collection[Session], frontier: int | None) -> Ruling | None:
         if (line := self._lines.get(proposer)) is None:
             return None
-        of_it = [(_began(each), self.lanes.since(each.id)) for each in sessions if each.proposer == proposer]
+        of_it = [(began(each), self.lanes.since(each.id)) for each in sessions if each.proposer == proposer]
         limit = sessions_per_proposer(self._coming[next(iter(line))].session.roster.n)
         # Behind so many that may be admitted, none can be.
         for before, waiting in enumerate(islice(line.values(), limit)):
@@ -158,13 +206,16 @@ class Admission:
             unknown = sum(since is not None and since < position for since in open_)
             surely = len(open_) - unknown + waiting.ended
             if reason := _CHANGING if founding.closing else _crowd(surely, limit):
-                return founding, reason
+                return Ruling(founding, reason)
             # Whether the books have room for deposits depends on everything before.
             ripe = position == frontier or not founding.session.proposal.takes_deposits
-            if ripe and surely + unknown + before < limit:
-                return founding, ""
+            if ripe and surely + unknown + before + waiting.doubts < limit:
+                return Ruling(founding)
+            if position == frontier:
+                return Ruling(founding, doubtful=True)
         return None
 
 
-def _began(session: Session) -> int:
+def began(session: Session) -> int:
+    """The log position of the proposal that founded a session."""
     return session.setting.founding.position

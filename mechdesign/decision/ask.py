@@ -79,7 +79,7 @@ class Ask:
         step: counts the steps of the session from 0.
         of: who is asked, in roster order.
         seals: the commitment of each, None for a pass, with the entry that carried it.
-        reports: the report of each that reported or opened; None for a pass and for a report that is void in itself,
+        reports: the report of each that reported or opened; None for a pass and for an opening that is void in itself,
             unless that convicts its sender and the proposal has a default for it.
     """
 
@@ -115,9 +115,7 @@ class Ask:
                     return None
                 self.seals[entry.sender] = sealed, entry
             case ReportEntry(report=report) if entry.sender not in self.reports:
-                # One that is too long is heard, and void.
-                fits = report is not None and len(report) <= self.setting.proposal.report_bytes
-                self.reports[entry.sender] = report if fits else None
+                self.reports[entry.sender] = report
             case OpenEntry() if entry.sender in self.unopened:
                 return self._open(entry, said)
             case _:

@@ -1,11 +1,15 @@
 """Who judges what members prove against each other: evidence of the group layer, and whom the group shall exclude.
 
-Evidence of the group layer convicts a member once of each kind of offence in an epoch. The same proof, presented again,
-costs nothing a second time in a session; but a convict that plays in a further session of the epoch is sanctioned there
-for what stands against it. What holds in later epochs, too, is a proof of two ends of an epoch and one that carries
-the roster of its epoch along; such a proof convicts nobody of an offence of which it was convicted before. A member
-that accused others falsely :data:`FALSE_ACCUSATIONS_MAX` times is not listened to any more. Offences inside a session
-are convicted from the log itself, by the session.
+Evidence of the group layer convicts a member once of each kind of offence in an epoch, by the first proof in the log
+that holds. That proof is kept: ordered again it is known by its bytes, and a convict that plays in a further session of
+the epoch is sanctioned there for it. Every other proof of the same offence adds nothing and is not checked. Else a liar
+could have signatures checked for ever, by proofs against itself that hold and that nobody answers for; so what is
+checked in an epoch is one proof of each offence of each member, and the false ones.
+
+What holds in later epochs, too, is a proof of two ends of an epoch and one that carries the roster of its epoch along;
+such a proof convicts nobody of an offence of which it was convicted before. A member that accused others falsely
+:data:`FALSE_ACCUSATIONS_MAX` times is not listened to any more. Offences inside a session are convicted from the log
+itself, by the session.
 """
 
 from collections.abc import Iterable
@@ -15,7 +19,7 @@ from mechdesign.decision.certificate import Entry
 from mechdesign.decision.entries import EvidenceEntry, Kind
 from mechdesign.decision.messages import Convicted
 from mechdesign.decision.phases import Phase
-from mechdesign.decision.policing import group_offence, proof_digest
+from mechdesign.decision.policing import alleged, group_offence, proof_digest
 from mechdesign.decision.proposal import Sanction
 from mechdesign.decision.session import Session
 from mechdesign.group.evidence import Forking, Former, decode_evidence
@@ -66,17 +70,19 @@ class Bench:
         self._standing = frozenset(standing)
         self._roster = roster
         self._scheme = scheme
-        self._proofs: dict[MemberId, bytes] = {}
+        self._proofs: dict[tuple[MemberId, str], bytes] = {}
         self._accusations: dict[MemberId, int] = {}
         self._excluded: set[MemberId] = set()
 
     def accuse(self, found: EvidenceFound) -> list[Broadcast]:
         """Have evidence that our group layer found ordered, unless it proves nothing new."""
-        offence = group_offence(found.data, self._roster, self._scheme)
+        offence = alleged(found.data, self._roster)
         entry = EvidenceEntry(found.data)
         if len(entry.encoded) > self._roster.submission_bytes_max:
             return []
         if offence is None or offence in self.convicts or self._is_over(offence, found.data):
+            return []
+        if group_offence(found.data, self._roster, self._scheme) is None:
             return []
         member, name = offence
         return [Broadcast(encode(("evidence", member, name)), Kind.EVIDENCE, entry.encoded)]
@@ -88,13 +94,16 @@ class Bench:
         """
         if self._accusations.get(entry.sender, 0) >= FALSE_ACCUSATIONS_MAX:
             return None
-        offence = group_offence(said.evidence, self._roster, self._scheme)
-        if offence is None:
-            self._accusations[entry.sender] = self._accusations.get(entry.sender, 0) + 1
+        offence = alleged(said.evidence, self._roster)
+        if offence is not None and self._is_over(offence, said.evidence):
             return None
-        if self._is_over(offence, said.evidence):
+        if offence not in self._proofs:
+            if offence is None or group_offence(said.evidence, self._roster, self._scheme) is None:
+                self._accusations[entry.sender] = self._accusations.get(entry.sender, 0) + 1
+                return None
+            self._proofs[offence] = said.evidence
+        if said.evidence != self._proofs[offence]:
             return None
-        self._proofs.setdefault(offence[0], said.evidence)
         return Sentence(entry, *offence, said.evidence, offence not in self.convicts)
 
     def remind(self, session: Session) -> list[Broadcast]:
@@ -103,7 +112,8 @@ class Bench:
         Or whoever was convicted once could offend in all later sessions of the epoch, and it would cost nothing. Not
         earlier: else a convict could end every session that declares ``abort``, by taking part.
         """
-        proofs = [(member, self._proofs[member]) for member in session.players if member in self._proofs]
+        first = {member: proof for (member, _), proof in reversed(self._proofs.items())}
+        proofs = [(member, first[member]) for member in session.players if member in first]
         sanctions, deposit = set(session.proposal.sanctions), session.proposal.deposit
         costs = Sanction.EXCLUDE in sanctions or (deposit and {Sanction.FORFEIT, Sanction.ABORT} & sanctions)
         if not proofs or not costs or session.step or session.phase not in (Phase.OPENING, Phase.ASKING):

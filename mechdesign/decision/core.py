@@ -14,7 +14,7 @@ may take its time to answer: meanwhile the session waits (``lanes.py``), and boo
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from mechdesign.decision.admission import Admission, Founding
+from mechdesign.decision.admission import Admission, Founding, Ruling, began
 from mechdesign.decision.alarms import Alarm, Alarms
 from mechdesign.decision.ballots.notice import announce
 from mechdesign.decision.bench import Bench, Sentence
@@ -26,6 +26,7 @@ from mechdesign.decision.custody.receipts import PayoutEntry
 from mechdesign.decision.custody.till import DepositDue, Till
 from mechdesign.decision.entries import EvidenceEntry, Kind, SessionEntry, parse
 from mechdesign.decision.epoch import DRAIN_MS, STEP_MS, Ending, Epoch
+from mechdesign.decision.hearsay import Hearsay
 from mechdesign.decision.lanes import HELD_BYTES_MAX, Lanes, Word
 from mechdesign.decision.messages import (
     Attest,
@@ -36,6 +37,7 @@ from mechdesign.decision.messages import (
     Decline,
     Enrol,
     Enrolled,
+    Forgotten,
     Payout,
     PhaseChanged,
     Propose,
@@ -95,17 +97,11 @@ class DecisionCore:
         check: Check = verify_dealing,
         state: bytes = b"",
     ) -> None:
-        place = roster.place(me)
-        if place is None:
-            raise LocalProtocolError("only a member of the roster takes part in its sessions")
-        if roster.members[place].sealing != sealing.public:
-            raise LocalProtocolError("the roster has another sealing key of this member")
         self._check = check
         self._roster = roster
         self._me = me
         self._scheme = scheme
         self._sessions: dict[SessionId, Session] = {}
-        self._bystanders = Bystanders()
         self._entered: dict[SessionId, tuple[Phase, int, Instant]] = {}
         self._alarms = Alarms(self._runs)
         self._speech = Speech(roster, me, sealing, entropy)
@@ -115,6 +111,8 @@ class DecisionCore:
         self._till = Till(roster, me)
         self._lanes = Lanes()
         self._admission = Admission(self._lanes)
+        self._bystanders = Bystanders(self._admission)
+        self._hearsay = Hearsay(self._admission)
         self._clearing = Clearing(self._epoch, self._bench)
 
     # The machine
@@ -135,8 +133,7 @@ class DecisionCore:
 
     def status(self) -> tuple[SessionStatus, ...]:
         """Every open session that this member follows, in the order of their proposals."""
-        in_order = sorted(self._sessions.values(), key=lambda session: session.setting.founding.position)
-        shown = ((each, self._entered[each.id][2]) for each in in_order)
+        shown = ((each, self._entered[each.id][2]) for each in sorted(self._sessions.values(), key=began))
         return tuple(describe(session, since, self._epoch.closing) for session, since in shown)
 
     def custody(self) -> tuple[DepositDue | Due, ...]:
@@ -145,8 +142,7 @@ class DecisionCore:
 
     def suspicions(self) -> tuple[Delay, ...]:
         """How much each member has made this one wait since this process started, in roster order; local."""
-        totals = self._suspicions.totals
-        return tuple(totals[member] for member in self._roster.ids if member in totals)
+        return tuple(delay for member in self._roster.ids if (delay := self._suspicions.totals.get(member)))
 
     def setting(self, session: SessionId) -> Setting | None:
         """The fixed part of an open session that this member follows, for whoever checks dealings ahead."""
@@ -236,7 +232,7 @@ class DecisionCore:
         if session is None or not isinstance(session.waiting, Enrolled) or not self._speech.leaves(session):
             return effects
         # Enrolment closed before the session core heard of the session: nobody answers what its lane is held for.
-        self._stand_by(session, self._lanes.release(session.id))
+        effects += self._stand_by(session, self._lanes.release(session.id))
         return [*effects, *self._work_off(session, now), *self._settle(now, session.proposer)]
 
     def _answer(self, request: Request | Toss | Attest, now: Instant) -> list[DecisionEffect]:
@@ -272,25 +268,33 @@ class DecisionCore:
         return []
 
     def _known(self, name: SessionId) -> Session | None:
-        return self._sessions.get(name) or self._admission.find(name) or self._bystanders.session(name)
+        where = (self._sessions.get, self._admission.find, self._bystanders.session, self._hearsay.session)
+        return next((session for find in where if (session := find(name)) is not None), None)
 
     def _hear(self, entry: Entry, said: SessionEntry, now: Instant) -> list[DecisionEffect]:
+        founded = self._hearsay.hear(entry, said)
+        begun = self._begin(founded, entry.position, now) if founded is not None else []
         if (session := self._sessions.get(said.session)) is not None:
-            return self._after(session, session.apply(entry, said), entry.position, now)
+            return [*begun, *self._after(session, session.apply(entry, said), entry.position, now)]
         return list(self._bystanders.hear(entry, said))
 
-    def _found(self, founding: Founding, reason: str, now: Instant) -> list[DecisionEffect]:
-        """Found the session of a proposal, or refuse it, and take what was said of it since."""
-        session, position = founding.session, founding.entry.position
-        self._admission.drop(founding)
-        if reason:
+    def _found(self, ruling: Ruling, now: Instant) -> list[DecisionEffect]:
+        """Found the session of a proposal, or refuse or doubt it, and take what was said of it since."""
+        session, position = ruling.founding.session, ruling.founding.entry.position
+        self._admission.drop(ruling.founding)
+        if ruling.reason:
             self._lanes.drop(session.id)
-            refused = Refused(session.id, session.proposal, reason)
+            refused = Refused(session.id, session.proposal, ruling.reason)
             return [Reached(position), refused] if session.proposer == self._me else []
+        if ruling.doubtful:
+            self._hearsay.put(session)
+        begun = [] if ruling.doubtful else self._begin(session, position, now)
+        return [Reached(position), *begun, *self._work_off(session, now)]
+
+    def _begin(self, session: Session, position: int, now: Instant) -> list[DecisionEffect]:
         self._sessions[session.id] = session
         told = announce(session.setting, self._me, carried=self._epoch.reserve(session))
-        effects = self._after(session, [told, session.progress], position, now)
-        return [Reached(position), *effects, *self._work_off(session, now)]
+        return self._after(session, [told, session.progress], position, now)
 
     def _judge(self, entry: Entry, said: EvidenceEntry, now: Instant) -> list[DecisionEffect]:
         if (sentence := self._bench.judge(entry, said)) is None:
@@ -338,7 +342,7 @@ class DecisionCore:
             self._lanes.trim(frontier)
             if (decided := self._admission.decide(news, self._sessions.values())) is None:
                 return effects
-            effects += self._found(*decided, now)
+            effects += self._found(decided, now)
 
     @property
     def _open(self) -> tuple[SessionId, ...]:
@@ -358,11 +362,11 @@ class DecisionCore:
                 effects += self._bench.note(event, position, Sanction.EXCLUDE in session.proposal.sanctions)
         if session.ended:
             self._forget(session, position)
-            self._clearing.end(Ending.of(session, events[-1], position), session.setting.founding.position)
+            self._clearing.end(Ending.of(session, events[-1], position), began(session))
             return effects
         if isinstance(session.waiting, Enrolled) and self._speech.leaves(session):
-            self._stand_by(session, position)
-            return [effect for effect in effects if effect is not session.waiting]
+            told = [effect for effect in effects if effect is not session.waiting]
+            return [*told, *self._stand_by(session, position)]
         if session.waiting is not None:
             self._lanes.hold(session.id, position)
             return effects
@@ -378,10 +382,11 @@ class DecisionCore:
             self._alarms.set(due, session.id, session.phase, session.step, len(self._sessions))
         return [*effects, *self._bench.remind(session), *self._speech.speak(session)]
 
-    def _stand_by(self, session: Session, position: int) -> None:  # what comes next is for those that have the code
+    def _stand_by(self, session: Session, position: int) -> list[Forgotten]:
+        """What comes next is for those that have the code."""
         self._forget(session, position)
         self._epoch.books.leave(session.id)
-        self._bystanders.stand_by(session)
+        return self._bystanders.stand_by(session, position)
 
     def _forget(self, session: Session, position: int) -> None:
         self._admission.end(session, position)

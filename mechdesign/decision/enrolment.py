@@ -9,6 +9,7 @@ from mechdesign.decision.custody.cover import Cover
 from mechdesign.decision.entries import DeclineEntry, EnrolEntry
 from mechdesign.decision.setting import Setting
 from mechdesign.kernel.crypto import MemberId
+from mechdesign.kernel.text import is_plain
 
 __all__ = ["Enrolment"]
 
@@ -60,7 +61,7 @@ class Enrolment:
             return False
         if enrolling and asked:
             self.answers[sender] = enrols
-            if isinstance(said, DeclineEntry) and said.reason and said.reason.isprintable():
+            if isinstance(said, DeclineEntry) and said.reason and is_plain(said.reason):
                 self.reasons[sender] = said.reason
         (self.left if leaves else self.equipped)[sender] = None
         return True

@@ -47,6 +47,7 @@ __all__ = [
     "Defaulted",
     "Enrol",
     "Enrolled",
+    "Forgotten",
     "Payout",
     "PhaseChanged",
     "Propose",
@@ -326,8 +327,20 @@ class Refused:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """A session that this member left is not followed any more: it has left too many since.
+
+    Attributes:
+        session: the session, which may have ended without an outcome long ago.
+    """
+
+    session: SessionId
+
+
 DecisionEvent: TypeAlias = (
     Proposed
+    | Forgotten
     | Refused
     | Enrolled
     | Answers

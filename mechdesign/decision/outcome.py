@@ -44,7 +44,6 @@ class Outcome:
         inputs.frozen = True
 
     def attest(self, entry: Entry, said: AttestEntry, left: dict[MemberId, None]) -> bool:
-        """Take an attestation; False if it counts for nothing."""
-        if self.statement is None or said.position != self.statement.position or entry.sender in left:
-            return False
-        return self.tally.add(entry, said)
+        """Take an attestation; False if it counts for nothing, as one before the freeze does."""
+        named = self.statement is not None and said.position == self.statement.position
+        return self.tally.add(entry, said, holds=named and entry.sender not in left)

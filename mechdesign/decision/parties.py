@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.flow import ACCOUNTS
+from mechdesign.kernel.text import is_plain
 
 __all__ = ["CUSTODY", "is_outside", "participant", "renaming"]
 
@@ -23,7 +24,7 @@ _MARKED = re.compile(r".* \((?:[0-9a-f]{16}|outside|roll [0-9a-f]{8})\)")
 
 def is_outside(name: str) -> bool:
     """Whether a proposal can call a party so that stands behind an account: no named account, and without a mark."""
-    fits = 0 < len(name) <= _NAME_MAX and name.isprintable()
+    fits = 0 < len(name) <= _NAME_MAX and is_plain(name)
     return fits and name not in (*ACCOUNTS, CUSTODY) and _MARKED.fullmatch(name) is None
 
 

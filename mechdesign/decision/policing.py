@@ -14,8 +14,20 @@ from mechdesign.decision.offence import MAGIC, Offence, encode_proof
 from mechdesign.decision.record import unpack_signed
 from mechdesign.decision.sealed_evidence import CHECKS
 from mechdesign.decision.sealing.commit_reveal import commitment
-from mechdesign.group.block import check_inclusion
-from mechdesign.group.evidence import Forking, InvalidBlock, TwoCheckpoints, convict, unwrapped
+from mechdesign.group.block import check_inclusion, parse_header
+from mechdesign.group.evidence import (
+    ConflictingSubmissions,
+    Equivocation,
+    Evidence,
+    Forking,
+    Former,
+    InvalidBlock,
+    Signed,
+    TwoCheckpoints,
+    convict,
+    decode_evidence,
+    unwrapped,
+)
 from mechdesign.group.messages import Inclusion, Submission
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import MemberId, SignatureScheme
@@ -25,6 +37,7 @@ from mechdesign.kernel.wire import decode, digest
 __all__ = [
     "EVIDENCE_BYTES_MAX",
     "Offence",
+    "alleged",
     "convict_of",
     "false_opening",
     "group_offence",
@@ -59,16 +72,43 @@ def proof_digest(data: bytes) -> bytes:
 def group_offence(data: bytes, roster: Roster, scheme: SignatureScheme) -> tuple[MemberId, str] | None:
     """Whom the group layer's evidence convicts and of what, or None if it proves nothing; never raises."""
     member = convict(data, roster, scheme)
-    if member is None:
-        return None
-    match unwrapped(data):
+    return None if member is None else (member, _called(unwrapped(data)))
+
+
+def alleged(data: bytes, roster: Roster) -> tuple[MemberId, str] | None:
+    """Whom the group layer's evidence could convict and of what: :func:`group_offence` gives just this, or None.
+
+    Costs no signature check. Never raises.
+    """
+    evidence = decode_evidence(data)
+    if isinstance(evidence, Former):
+        try:
+            roster = Roster.parse(evidence.roster)
+        except WireError:
+            return None
+        evidence = decode_evidence(evidence.proof)
+    member: MemberId | None = None
+    match evidence:
+        case Equivocation(Signed(header)) | InvalidBlock(Signed(header)):
+            found = parse_header(header, roster)
+            member = roster.ids[found.author] if found is not None else None
+        case ConflictingSubmissions(said):
+            member = said.sender
+        case Forking(accused) | TwoCheckpoints(accused):
+            member = accused
+    return None if member is None else (member, _called(evidence))
+
+
+def _called(evidence: Evidence | None) -> str:
+    """The offence that evidence of the group layer is of."""
+    match evidence:
         case InvalidBlock():
-            return member, Offence.INVALID_BLOCK.value
+            return Offence.INVALID_BLOCK.value
         case Forking():
-            return member, Offence.FORKING.value
+            return Offence.FORKING.value
         case TwoCheckpoints():
-            return member, Offence.TWO_CHECKPOINTS.value
-    return member, Offence.EQUIVOCATION.value
+            return Offence.TWO_CHECKPOINTS.value
+    return Offence.EQUIVOCATION.value
 
 
 def verify_evidence(data: bytes, roster: Roster, scheme: SignatureScheme) -> tuple[MemberId, str]:

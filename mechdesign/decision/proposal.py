@@ -17,6 +17,7 @@ from mechdesign.group.roster import MEMBERS_MAX, Roster
 from mechdesign.kernel.crypto import KEY_BYTES, MemberId
 from mechdesign.kernel.errors import LocalProtocolError, WireError
 from mechdesign.kernel.flow import ACCOUNTS, DEPOSIT
+from mechdesign.kernel.text import is_plain
 from mechdesign.kernel.wire import DIGEST_BYTES, Value, decode, digest, encode
 
 __all__ = [
@@ -55,7 +56,7 @@ _DEALING_BYTES = 96
 """Bytes of a dealing for each member: two points and a scalar."""
 
 _COIN_OVERHEAD = 128
-"""Bytes of a dealing for a coin, and of its entry, beside that."""
+"""Bytes of a dealing for a coin, or of a share, and of its entry, beside that."""
 
 _FORMAT = 2
 _TAG = "mechdesign/session/1"
@@ -119,8 +120,8 @@ class Proposal:
         players_min: with fewer players the session aborts; with a roll, with fewer participants that report.
         default_report: the report that stands in for one that is void in itself and convicts its sender; given if and
             only if ``default_report`` is among the sanctions.
-        payment_max: no player pays more than this net of what it receives, in whole minor units; an outcome that asks
-            for more fails at everyone alike. None for any.
+        payment_max: no player, and no member that is asked and stands behind accounts, pays more than this net of what
+            it receives, in whole minor units; an outcome that asks for more fails at everyone alike. None for any.
         custodian: name of the member whose receipts say which deposits are there; empty where nobody holds money and
             the ledger records claims alone.
         roll: Merkle root of the roll of participants that are not members, 32 bytes, or empty. With a roll they are
@@ -189,7 +190,7 @@ class Proposal:
             return f"the threshold is {self.threshold}"
         if not 0 <= self.decimals <= 18 or not _CURRENCY.fullmatch(self.currency):
             return "currency or decimals are out of range"
-        if not (0 < len(self.tie) <= _TIE_MAX and self.tie.isprintable()):
+        if not (0 < len(self.tie) <= _TIE_MAX and is_plain(self.tie)):
             return "a tie rule is printable text"
         for what, amount in (("a deposit", self.deposit), ("a payment_max", self.payment_max or Fraction(0))):
             minor = amount * 10**self.decimals
@@ -230,7 +231,7 @@ class Proposal:
         for _, party in self.accounts:
             if not is_outside(party):
                 return "a party behind an account has a name of 1 to 64 printable characters, and none with a meaning"
-        if not (len(self.custodian) <= 64 and self.custodian.isprintable()):
+        if not (len(self.custodian) <= 64 and is_plain(self.custodian)):
             return "a custodian has the name of a member, or none"
         try:
             size = len(self.parameters.encode())
@@ -282,9 +283,17 @@ class Proposal:
         return bool(self.custodian) and self.deposit > 0
 
     def content_bytes_max(self, n: int) -> int:
-        """The longest content of a ballot in a group of n members: a report, or the dealing that seals one."""
+        """The longest content of a ballot, or of a seal that is dealt, in a group of n members."""
         sealed = self.seal is Seal.THRESHOLD
         return self.report_bytes + (_DEALING_BYTES * n + _ENTRY_OVERHEAD if sealed else 0)
+
+    def coin_bytes_max(self, n: int) -> int:
+        """The longest dealing for a coin in a group of n members."""
+        return _DEALING_BYTES * n + _COIN_OVERHEAD
+
+    def share_bytes_max(self, n: int) -> int:
+        """The longest share in a group of n members: of a report or ballot of everybody, or of a coin."""
+        return _POINT_BYTES * max(n, self.rolled) + _COIN_OVERHEAD
 
     @cached_property
     def encoded(self) -> bytes:

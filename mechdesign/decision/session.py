@@ -51,6 +51,7 @@ from mechdesign.decision.offence import Offence
 from mechdesign.decision.outcome import Outcome
 from mechdesign.decision.phases import ENDED, PHASES, Cause, Phase, follow
 from mechdesign.decision.proposal import Sanction
+from mechdesign.decision.room import fits
 from mechdesign.decision.sealing.threshold import Purpose, verify_dealing
 from mechdesign.decision.setting import Check, Setting
 from mechdesign.decision.steps import open_step
@@ -84,6 +85,7 @@ class Session:
         left: members that cannot attest because they have not the code, in log order.
         convicted: players under sanction, with the offence.
         defaulted: who did not open a seal, in log order without repeats.
+        tally: what members attested.
         ask: the current ask or toss, or the last one.
         coins: the coins that have fallen, in their order.
         reports: those to the last ask that closed, in the order of the players.
@@ -109,8 +111,8 @@ class Session:
         self.coins: list[bytes] = []
         self.waiting: Enrolled | Answers | CoinReady | None = None
         self._timers = Timers()
-        self._tally = Tally(self.roster)
-        self._outcome = Outcome(self._tally)
+        self.tally = Tally(self.roster)
+        self._outcome = Outcome(self.tally)
         self._ledger: Ledger | None = None
         self.reports: tuple[tuple[MemberId, bytes], ...] = ()
         self._inputs = Inputs(self.id)
@@ -173,14 +175,16 @@ class Session:
             LocalProtocolError: the session core has not answered yet.
         """
         self._answered_all()
-        if entry.submission.kind not in PHASES[self.phase].counts or self.roster.place(entry.sender) is None:
+        attests = isinstance(said, AttestEntry) and not self.ended
+        heard = attests or entry.submission.kind in PHASES[self.phase].counts
+        if not heard or self.roster.place(entry.sender) is None or not fits(said, self.setting):
             return []
         accused: Sequence[Accusation] | None = ()
         match said:
             case TimerEntry():
                 counts = self._timers.take(entry.sender, said, self.phase, self.step, self.hidden)
             case EnrolEntry() | DeclineEntry():
-                stage = self.phase is Phase.ENROLLING, entry.sender in self._tally.said
+                stage = self.phase is Phase.ENROLLING, entry.sender in self.tally.said
                 counts = self.enrolment.take(entry.sender, said, *stage)
             case SealEntry() | ReportEntry() | OpenEntry() | ShareEntry() | CoinEntry() | CarryEntry() if self.ask:
                 accused = self.ask.take(self.phase, entry, said)
@@ -195,7 +199,7 @@ class Session:
             return []
         self._inputs.add(entry)
         events: list[DecisionEvent] = [] if isinstance(said, TimerEntry) else [self.progress]
-        events += self._convict([*(accused or ()), *self._docket.wrong(self._tally, self.statement)])
+        events += self._convict([*(accused or ()), *self._docket.wrong(self.tally, self.statement)])
         early = filter(self.sanctions, self._docket.premature(self.ask, self.phase, said))
         events += self._sanction([(member, Offence.EARLY_SHARE.value) for member in early])
         return events + self._advance()
@@ -239,7 +243,7 @@ class Session:
         followers = self.enrolment.followers
         if self.phase in _STEPS and self.ask:
             return self.ask.waits(self.phase, followers)
-        return waits_for(followers, self._tally.said)
+        return waits_for(followers, self.tally.said)
 
     def _advance(self) -> list[DecisionEvent]:
         """Close what is due, and what that makes due."""
@@ -251,9 +255,9 @@ class Session:
             out = waits.nobody or len(self._timers.out) >= self.roster.q
             over = waits.heard >= waits.needed or out
             if self.phase is Phase.ATTESTING:
-                if over and self._tally.certified is not None:
+                if over and self.tally.certified is not None:
                     return events + self._decide()
-                if self._tally.most + len(waits.missing) < self.roster.q:
+                if self.tally.most + len(waits.missing) < self.roster.q:
                     return events + self._abort(Cause.NO_QUORUM, "no outcome can be certified any more by a quorum")
                 return events
             # A timer alone lets no coin fall: what that lacks may still come.
@@ -378,7 +382,7 @@ class Session:
         return [self._at_end(last), Aborted(self.id, reason, missing, flows, transcript)]
 
     def _decide(self) -> list[DecisionEvent]:
-        certificate, ledger = self._tally.certificate, self._ledger
+        certificate, ledger = self.tally.certificate, self._ledger
         assert certificate is not None
         assert ledger is not None
         last = self.progress

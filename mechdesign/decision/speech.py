@@ -42,9 +42,17 @@ class Speech:
         me: the member.
         sealing: its encryption key.
         entropy: where salts and seeds come from.
+
+    Raises:
+        LocalProtocolError: the roster has no such member, or another key of it.
     """
 
     def __init__(self, roster: Roster, me: MemberId, sealing: EncryptionKey, entropy: Entropy) -> None:
+        place = roster.place(me)
+        if place is None:
+            raise LocalProtocolError("only a member of the roster takes part in its sessions")
+        if roster.members[place].sealing != sealing.public:
+            raise LocalProtocolError("the roster has another sealing key of this member")
         self._roster = roster
         self._me = me
         self._entropy = entropy

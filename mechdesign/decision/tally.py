@@ -1,5 +1,6 @@
 """Counting attestations until a quorum says the same."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from mechdesign.decision.certificate import Certificate, Entry
@@ -7,28 +8,47 @@ from mechdesign.decision.entries import AttestEntry
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import MemberId
 
-__all__ = ["Tally"]
+__all__ = ["ATTESTATIONS_MAX", "Tally"]
+
+ATTESTATIONS_MAX = 8
+"""No more attestations of a member are looked at in a session, void ones included; nobody honest needs a second one.
+
+Whoever lacks the code cannot tell which ones are void before it has heard a quorum. So it has to keep what may count,
+and what those that follow the session count must be among that, however much a liar says.
+"""
 
 
 @dataclass(slots=True)
 class Tally:
-    """The first attestation of each member, in log order.
+    """The first attestation of each member that counts, in log order.
 
     Two statements never both reach a quorum: two quorums share an honest member, and it attests once.
 
     Attributes:
         roster: who counts, and what a quorum is.
         said: statement and entry of each.
+        void: how many attestations of a member counted for nothing before.
     """
 
     roster: Roster
     said: dict[MemberId, tuple[AttestEntry, Entry]] = field(default_factory=dict)
+    void: Counter[MemberId] = field(default_factory=Counter)
 
-    def add(self, entry: Entry, statement: AttestEntry) -> bool:
-        """Count an attestation; False if its sender is counted already or is no member."""
-        if entry.sender in self.said or self.roster.place(entry.sender) is None:
+    def add(self, entry: Entry, statement: AttestEntry, *, holds: bool = True) -> bool:
+        """Count an attestation; False if it is void, or its sender is counted, is no member, or has said enough.
+
+        Args:
+            entry: which carried it.
+            statement: what it says.
+            holds: whether it was said in its time and of it, by a member that may.
+        """
+        sender = entry.sender
+        if sender in self.said or self.void[sender] >= ATTESTATIONS_MAX or self.roster.place(sender) is None:
             return False
-        self.said[entry.sender] = statement, entry
+        if not holds:
+            self.void[sender] += 1
+            return False
+        self.said[sender] = statement, entry
         return True
 
     @property

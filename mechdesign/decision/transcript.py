@@ -2,8 +2,9 @@
 
 The audit runs the same state machine as the members did, over the entries that the file carries, with the outcome
 computed again by a function that the caller injects: this layer computes none. What the file shows is the outcome,
-its inputs and the quorum's signatures. Deposits follow from the entries too; those ordered after the freeze are
-signed by their senders, but nobody signs that the list of them is complete.
+its inputs and the quorum's signatures. What is given back of deposits follows from the entries too; those after the
+freeze are signed by their senders, but that just these were ordered is the word of the file: whoever holds it can take
+a conviction out of it, or put one in. So the report says which flows a quorum signed.
 """
 
 from collections.abc import Callable, Iterable
@@ -29,13 +30,13 @@ from mechdesign.decision.messages import (
 )
 from mechdesign.decision.passing import Passing, forgetful, read_passing
 from mechdesign.decision.policing import group_offence, verify_evidence
-from mechdesign.decision.proposal import Proposal
+from mechdesign.decision.proposal import Proposal, Sanction
 from mechdesign.decision.session import Session
 from mechdesign.group.block import check_inclusion
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import MemberId, SignatureScheme
 from mechdesign.kernel.errors import MechdesignError, VerificationError, WireError
-from mechdesign.kernel.flow import Flow
+from mechdesign.kernel.flow import DEPOSIT, Flow
 
 __all__ = ["AuditReport", "Recomputation", "Recompute", "audit", "audit_stream", "react", "verify_evidence"]
 
@@ -91,6 +92,8 @@ class AuditReport:
         coins: the coins that fell, in their order.
         received: what the custodian received, by player's name.
         flows: everything booked.
+        signed: those of them that a quorum signed: what the mechanism moved and what the players staked, and what came
+            back of the stakes only where no conviction can move them. The others are the word of the file.
         position: of the last entry of the inputs in the group's log.
         defaulted: who did not open a seal.
         convicted: who was convicted, and of what.
@@ -112,6 +115,7 @@ class AuditReport:
     coins: tuple[bytes, ...]
     received: tuple[tuple[str, Fraction], ...]
     flows: tuple[Flow, ...]
+    signed: tuple[Flow, ...]
     position: int
     defaulted: tuple[MemberId, ...]
     convicted: tuple[tuple[MemberId, str], ...]
@@ -155,6 +159,12 @@ def audit_stream(
         return _Audit(passing, scheme, recompute).report(roster is not None)
     except WireError as error:
         raise VerificationError("format", f"not a transcript: {error}") from error
+
+
+def _signed(proposal: Proposal, flows: tuple[Flow, ...]) -> tuple[Flow, ...]:
+    """Those flows that hold whatever stands behind the freeze."""
+    movable = not {Sanction.FORFEIT, Sanction.ABORT}.isdisjoint(proposal.sanctions)
+    return tuple(flow for flow in flows if not movable or flow.payer != DEPOSIT)
 
 
 class _Audit:
@@ -258,6 +268,7 @@ class _Audit:
             coins=tuple(session.coins),
             received=session.enrolment.cover.named,
             flows=decided.flows,
+            signed=_signed(session.proposal, decided.flows) if isinstance(decided, Decided) else (),
             position=self.position,
             defaulted=tuple(session.defaulted),
             convicted=tuple(self._convicted),

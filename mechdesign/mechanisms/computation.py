@@ -60,10 +60,13 @@ class Computation:
     Args:
         proposal: the signed terms.
         mechanism: built from the proposal's parameters.
+        members: names of the members that are asked, in roster order.
         steps_max: bound on asks and tosses; the same at every member of one protocol version.
     """
 
-    def __init__(self, proposal: Proposal, mechanism: AnyMechanism, *, steps_max: int = STEPS_MAX) -> None:
+    def __init__(
+        self, proposal: Proposal, mechanism: AnyMechanism, members: Sequence[str], *, steps_max: int = STEPS_MAX
+    ) -> None:
         self.proposal = proposal
         self.mechanism = mechanism
         self.ask: Ask[Any] | None = None
@@ -73,6 +76,7 @@ class Computation:
         self.result: Result[Any] | None = None
         self.flows: tuple[Flow, ...] = ()
         self.failure: str | None = None
+        self._members = tuple(members)
         self._steps_max = steps_max
         self._ids: dict[str, MemberId] = {}
         self._run: Run[Any] | None = None
@@ -164,7 +168,7 @@ class Computation:
             )
         except Exception as error:  # the author's types and serializers are as much the author's code as the rule is
             return self._failed(session, frozen, "result", error)
-        if why := breach(self.proposal, self.players, flows):
+        if why := breach(self.proposal, self._members, self.players, flows):
             return self._failed(session, frozen, "payment", why)
         self.ask = None
         self.result, self.flows = run.result, flows

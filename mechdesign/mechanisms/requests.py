@@ -30,7 +30,8 @@ class ProposeSession:
         accounts: who stands behind each named account: a member's name or an outside party. An account that the
             mechanism uses and that is not named here stands for an outside party called like it, in lower case.
         default_report: a report of the mechanism's type that stands in for a void one; with the sanction of that name.
-        payment_max: no player pays more than this; an outcome that asks for more fails. None for any.
+        payment_max: no player pays more than this, nor a member that is asked, through accounts that it stands behind;
+            an outcome that asks for more fails. None for any.
         custodian: name of the member that holds deposits, so that who has not paid it does not play; empty for nobody.
         ties: how equals are told apart.
         currency: what amounts are counted in.

@@ -2,7 +2,8 @@
 
 It answers decision (``Enrolled``, ``Answers`` and ``CoinReady`` with the next ask or toss, or with a digest) as soon as
 that is computed, at once or later, see ``work.py``, and the party whenever that has made up its mind. It keeps one
-:class:`~mechdesign.mechanisms.computation.Computation` for each open session and nothing of those that ended.
+:class:`~mechdesign.mechanisms.computation.Computation` for each open session, and nothing of those that
+ended, or that decision has forgotten.
 """
 
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ from mechdesign.decision.messages import (
     Defaulted,
     Enrol,
     Enrolled,
+    Forgotten,
     Payout,
     PhaseChanged,
     Propose,
@@ -210,6 +212,9 @@ class SessionCore:
                 known = self._sessions.pop(session, None)
                 absent = self._called(defaulted)
                 return (SessionAborted(session, _full_name(known), reason, absent, flows, transcript or None),)
+            case Forgotten(session):
+                self._sessions.pop(session, None)
+                return ()
             case Booked(session, position, terms, flows, kept):
                 said = terms.currency, terms.custodian, party_flows(flows, terms), kept
                 return (SessionBooked(session, position, *said),)
@@ -220,7 +225,7 @@ class SessionCore:
 
     def _proposed(self, event: Proposed) -> Sequence[SessionEffect]:
         proposal = event.proposal
-        computation, reason = computation_of(proposal, self._lookup)
+        computation, reason = computation_of(event, self._lookup)
         session = _Session(event.proposer, proposal, computation)
         self._sessions[event.session] = session
         answer = "not asked"

@@ -148,11 +148,12 @@ class Policy:
         return ""
 
 
-def computation_of(proposal: Proposal, lookup: Lookup = registered) -> tuple[Computation | None, str]:
+def computation_of(proposed: Proposed, lookup: Lookup = registered) -> tuple[Computation | None, str]:
     """The computation that a proposal asks for, or None and why this member cannot run it.
 
     An audit uses it too: with the code that the proposal names, it recomputes what the members signed.
     """
+    proposal = proposed.proposal
     full = f"{proposal.mechanism}/{proposal.version}"
     cls = lookup(proposal.mechanism, proposal.version)
     if cls is None:
@@ -167,7 +168,7 @@ def computation_of(proposal: Proposal, lookup: Lookup = registered) -> tuple[Com
     unnamed = sorted({account.value for account in cls.accounts} - {account for account, _ in proposal.accounts})
     if unnamed:
         return None, f"the proposal does not say who stands behind {', '.join(unnamed)}"
-    return Computation(proposal, mechanism), ""
+    return Computation(proposal, mechanism, [name for _, name in proposed.members]), ""
 
 
 def recomputation(lookup: Lookup = registered) -> Callable[[Proposed], Computation]:
@@ -177,7 +178,7 @@ def recomputation(lookup: Lookup = registered) -> Callable[[Proposed], Computati
     """
 
     def recompute(proposed: Proposed) -> Computation:
-        computation, reason = computation_of(proposed.proposal, lookup)
+        computation, reason = computation_of(proposed, lookup)
         if computation is None:
             raise MechanismError(reason)
         return computation

@@ -1,5 +1,7 @@
 """The folder of a node: transcripts of sessions, evidence against members, notices for participants on a roll."""
 
+import hashlib
+import logging
 import os
 from pathlib import Path
 
@@ -7,9 +9,15 @@ from mechdesign.mechanisms.events import MemberConvicted, SessionAborted, Sessio
 
 __all__ = ["Archive"]
 
+log = logging.getLogger(__name__)
+
 
 class Archive:
     """Writes what outsiders may want to check, so that whoever looks sees all of a file or nothing of it.
+
+    A file is named by the whole identifier of its session: two that agree in the first digits cost a proposer little.
+    What a file holds is never replaced by something else. A second proof of one offence, or whatever else comes under
+    a name that is taken, has the digest of its content in its own.
 
     Args:
         folder: made if it is not there; None to keep nothing.
@@ -20,22 +28,36 @@ class Archive:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
 
-    def keep(self, event: UserEvent) -> None:
-        """Write the transcript, evidence or notice that an event carries; a replay writes the same file again."""
+    def keep(self, event: UserEvent) -> Path | None:
+        """Write the transcript, evidence or notice that an event carries; a replay finds the same file again.
+
+        Returns:
+            The file that holds it; None where the event carries nothing, or nothing is kept.
+        """
         match event:
             case Settled(session=session, transcript=data) | SessionAborted(session=session, transcript=data) if data:
-                self._write(f"{session.hex()[:16]}.transcript", data)
+                return self._write(session.hex(), "transcript", data)
             case MemberConvicted(member, key, offence, evidence):
-                plain = all(letter.isalnum() or letter in "-_" for letter in member)
-                self._write(f"{offence}-{member if plain else key.hex()[:16]}.evidence", evidence)
+                plain = member.isascii() and all(letter.isalnum() or letter in "-_" for letter in member)
+                return self._write(f"{offence}-{member if plain else key.hex()}", "evidence", evidence)
             case SessionProposed(session=session, notice=notice) if notice:
-                self._write(f"{session.hex()[:16]}.notice", notice)
+                return self._write(session.hex(), "notice", notice)
             case _:
-                pass
+                return None
 
-    def _write(self, name: str, data: bytes) -> None:
+    def _write(self, name: str, kind: str, data: bytes) -> Path | None:
         if self._folder is None:
-            return
-        part = self._folder / f".{name}.{os.getpid()}.part"
-        part.write_bytes(data)
-        part.replace(self._folder / name)
+            return None
+        path = self._folder / f"{name}.{kind}"
+        if _holds_other(path, data):
+            path = self._folder / f"{name}-{hashlib.sha256(data).hexdigest()}.{kind}"
+            log.warning("%s holds something else: written to %s", f"{name}.{kind}", path.name)
+        if not path.exists():
+            part = self._folder / f".{path.name}.{os.getpid()}.part"
+            part.write_bytes(data)
+            part.replace(path)
+        return path
+
+
+def _holds_other(path: Path, data: bytes) -> bool:
+    return path.exists() and (path.stat().st_size != len(data) or path.read_bytes() != data)

@@ -243,7 +243,7 @@ class Host:
             ConfigError: we are not in the roster, or not invited.
         """
         roster = start if isinstance(start, Roster) else start.roster
-        folder = None if self._data is None else self._data / roster.digest.hex()[:16]
+        folder = None if self._data is None else self._data / roster.digest.hex()
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         options.setdefault("journal", None if folder is None else folder / "journal.sqlite3")

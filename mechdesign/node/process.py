@@ -30,6 +30,7 @@ from mechdesign.kernel.machine import Entropy
 from mechdesign.mechanisms.events import (
     CarryBallots,
     MemberConvicted,
+    Progress,
     ProposeSession,
     Removed,
     Report,
@@ -126,9 +127,10 @@ class Node:
         self._acquaintances = Acquaintances(roster, identity, address)
         self._out = out
         self._archive = Archive(None)
+        self._kept: Path | None = None
         self._party = Party(strategy, self.report)
         self._on_event = on_event
-        self._ahead = Ahead(roster, self._setting)
+        self._ahead = Ahead(roster, self.setting)
         self._workers = Workers(self._computed, self._fail)
         self._inner = Stack.build(
             start,
@@ -190,6 +192,11 @@ class Node:
         event exactly once keeps a note of its own that it did.
         """
         return self._driver.replaying
+
+    @property
+    def kept(self) -> Path | None:
+        """The file that holds the transcript, evidence or notice of the event that is told now, where one does."""
+        return self._kept
 
     async def run(self) -> None:
         """Wait until the node is stopped.
@@ -283,6 +290,10 @@ class Node:
         self._driver.check_running()
         return await self._party.ended(session)
 
+    def setting(self, session: bytes) -> Setting | None:
+        """The terms of an open session, and the entry that founded it; None for any other."""
+        return self._inner.decision.setting(session)
+
     def status(self) -> NodeStatus:
         """What this node sees at present."""
         return NodeStatus(self.name, self._stack.status(), dict(self.transport.counters))
@@ -310,10 +321,8 @@ class Node:
         roster = self.roster
         self._acquaintances.changed(roster, self.transport)
         self._ahead.close()
-        self._ahead = Ahead(roster, self._setting)
-
-    def _setting(self, session: bytes) -> Setting | None:
-        return self._inner.decision.setting(session)
+        self._ahead = Ahead(roster, self.setting)
+        self._workers.keep(self._inner.session.open_sessions)
 
     def _check(self, committee: Committee, context: Context, dealing: Dealing) -> bool:
         return self._ahead.check(committee, context, dealing)
@@ -326,15 +335,17 @@ class Node:
         if isinstance(event, Located):
             self._acquaintances.located(event.member, event.address, self.transport)
             return
-        self._archive.keep(event)
+        self._kept = self._archive.keep(event)
         match event:
             case ViewBegun() | Removed():
                 self._change_epoch()
                 log.info("%s: epoch %d of group %s has begun", self.name, self.roster.epoch, self.roster.group)
+            case Progress():
+                self._ahead.progress(event)
             case MemberConvicted(member, _, offence):
                 log.warning("%s is convicted of %s", member, offence)
             case Settled(session=session, agrees=False, result=result) if result is not None:
-                log.error("%s computed another digest than the quorum in session %s", self.name, session.hex()[:16])
+                log.error("%s computed another digest than the quorum in session %s", self.name, session.hex())
             case _:
                 pass
         self._party.tell(event, replaying=self.replaying)

@@ -150,7 +150,9 @@ class Room:
         return self._group.status()
 
     def say(self, data: bytes) -> None:
-        """Say something to all; it is heard by us, too, at its place in the order.
+        """Say something to all; it is heard by us, too, at its place in the order, which is the same for everybody.
+
+        In rare cases, after a lost connection say, a word of ours comes behind one that we said later.
 
         Raises:
             LocalProtocolError: it is longer than the roster allows, too much waits, or the room is not open.

@@ -12,7 +12,8 @@ import contextlib
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from itertools import islice
 
 from mechdesign.mechanisms.work import Computed, Job, Reaction
 
@@ -141,6 +142,16 @@ class Workers:
             line.remove(running)
             running.run()
         return running.result()
+
+    def keep(self, sessions: Collection[bytes]) -> None:
+        """Let go of the jobs in line for sessions other than these, such as those of an epoch that is over.
+
+        What has a thread keeps it until it is done: whoever could leave threads behind would have ever more of them.
+        """
+        for line in self._lines.values():
+            for running in [each for each in islice(line, 1, None) if each.job.session not in sessions]:
+                line.remove(running)
+                self._running.pop(running.job, None)
 
     def close(self) -> None:
         """Tell of nothing any more, and start nothing."""

@@ -30,7 +30,7 @@ from mechdesign.decision.entries import (
 from mechdesign.decision.offence import Offence
 from mechdesign.decision.phases import DRAINING, Phase
 from mechdesign.decision.proposal import Seal
-from mechdesign.decision.sealing.commit_reveal import SALT_BYTES, commitment, pad
+from mechdesign.decision.sealing.commit_reveal import COMMITMENT_BYTES, SALT_BYTES, commitment, pad, padded_bytes
 from mechdesign.decision.sealing.dealing import commit, draw
 from mechdesign.decision.sealing.seal import ciphertext_bytes
 from mechdesign.decision.sealing.threshold import Purpose, deal, open_share, targets
@@ -99,7 +99,19 @@ def junk(world: World, place: int) -> Iterator[Saying]:
     if session.phase is Phase.OPENING:
         strays.append((Kind.SHARE, ShareEntry(session.id, step, b"no share of what is locked")))
     yield from ((f"a {kind.name} out of place", kind, said.encoded) for kind, said in strays)
+    yield from ((f"a {kind.name} that is too long", kind, said.encoded) for kind, said in _overlong(session))
     yield "something unreadable", Kind.TIMER, b"\xc1"
+
+
+def _overlong(session: Session) -> Iterator[tuple[Kind, EntryValue]]:
+    """What would count in the phases of its kind, if it were a byte shorter."""
+    here, terms, n = (session.id, session.step), session.proposal, session.roster.n
+    dealt = terms.seal is Seal.THRESHOLD
+    yield Kind.REPORT, ReportEntry(*here, bytes(terms.report_bytes + 1))
+    yield Kind.OPEN, OpenEntry(*here, bytes(SALT_BYTES), bytes(padded_bytes(terms.report_bytes) + 1))
+    yield Kind.SEAL, SealEntry(*here, bytes((terms.content_bytes_max(n) if dealt else COMMITMENT_BYTES) + 1))
+    yield Kind.COIN, CoinEntry(*here, bytes(terms.coin_bytes_max(n) + 1))
+    yield Kind.SHARE, ShareEntry(*here, bytes(terms.share_bytes_max(n) + 1))
 
 
 def is_garbage(ciphertext: bytes) -> bool:
@@ -140,7 +152,6 @@ def _by_phase(session: Session, place: int) -> Iterator[tuple[str, Kind, EntryVa
         case Phase.ASKING if isinstance(ask, Ask) and member in ask.of:
             yield "", Kind.REPORT, ReportEntry(*here, bytes([place + 1]))
             yield "", Kind.REPORT, ReportEntry(*here, None)
-            yield "false", Kind.REPORT, ReportEntry(*here, bytes(REPORT_BYTES + 1))
         case Phase.TOSSING if isinstance(ask, Tossing):
             dealt = _contribution(session, place)
             yield "", Kind.COIN, CoinEntry(*here, dealt)
@@ -170,7 +181,7 @@ def _is_void(world: World, session: Session, member: MemberId, said: EntryValue)
             return session.phase is not Phase.ENROLLING or member in session.enrolment.answers
         case DeclineEntry():
             said_before = member in session.enrolment.equipped or member in session.left
-            return said_before or member in session._tally.said
+            return said_before or member in session.tally.said
         case TimerEntry(phase=phase):
             return member in (session._timers.overrun if phase == DRAINING else session._timers.out)
         case SealEntry() | CoinEntry():
@@ -180,7 +191,7 @@ def _is_void(world: World, session: Session, member: MemberId, said: EntryValue)
         case ShareEntry() if isinstance(ask, Dealt):
             return member in (ask.vault.heard if session.phase is Phase.OPENING else ask.early)
         case AttestEntry():
-            return member in session._tally.said or member in session.left
+            return member in session.tally.said or member in session.left
         case EvidenceEntry():
             known = (member, Offence.EQUIVOCATION) in world.players[0].core.convicts
             return known and not session.sanctions(member)

@@ -206,7 +206,7 @@ def _told(player: Player) -> tuple[object, ...]:
         (session.reports, *(ask.reports.items() if isinstance(ask, Ask | SealedAsk) else ())),
         vault and (*vault.dealt, vault.locked, *vault.heard, *vault.shares),
         (*session.convicted.items(), *session.defaulted, *docket.accused, *docket.early),
-        (session.statement, *((member, said) for member, (said, _) in session._tally.said.items())),
+        (session.statement, *((member, said) for member, (said, _) in session.tally.said.items())),
         (session._inputs.digest, session.counted, *(ledger.flows if ledger else ())),
         tuple(_seen(each) for each in core.status()),
         end,
@@ -313,8 +313,8 @@ def _said(session: Session, member: MemberId) -> tuple[object, ...]:
             return member in ask.sealed, member in ask.reports
         case Phase.ASKING, Ask():
             return (member in ask.reports,)
-        case Phase.ATTESTING, _ if member in session._tally.said and session.statement is not None:
-            said = session._tally.said[member][0]
+        case Phase.ATTESTING, _ if member in session.tally.said and session.statement is not None:
+            said = session.tally.said[member][0]
             return said.verdict == session.statement.verdict, said.digest == session.statement.digest
     return ()
 

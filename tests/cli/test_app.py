@@ -84,3 +84,16 @@ def test_a_bug_is_told_from_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.exit_code == Exit.BUG
     assert "This is a bug in mechdesign" in result.stderr
     assert "something is wrong inside" in result.stderr
+
+
+def test_letters_that_the_terminal_lacks_end_no_command(tmp_path: Path) -> None:
+    ballots = tmp_path / "ballots.json"
+    ballots.write_text(
+        '{"parameters": {"options": ["Αθήνα", "Oslo"]}, "reports": {"alice": {"order": ["Αθήνα"]}}}', encoding="utf-8"
+    )
+    command = [sys.executable, "-m", "mechdesign", "decide", "voting.plurality", str(ballots)]
+    ran = subprocess.run(
+        command, capture_output=True, text=True, env={**environment(), "PYTHONIOENCODING": "ascii"}, check=False
+    )
+    assert "Traceback" not in ran.stderr
+    assert "\\u0391" in ran.stdout + ran.stderr

@@ -1,11 +1,13 @@
 """What a node tells its party of a proposal."""
 
+import json
 from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
 from mechdesign.cli.events import as_record, as_sentence
+from mechdesign.cli.output import jsonable
 from mechdesign.mechanisms.events import SessionProposed
 
 PROPOSED = SessionProposed(
@@ -35,3 +37,18 @@ def test_both_sides_of_a_threshold_are_told_in_numbers(members: int, threshold: 
 def test_a_seal_without_a_threshold_names_none() -> None:
     line = as_sentence(as_record(replace(PROPOSED, seal="open", answer="declined", reason="no")))
     assert line == "00000000 proposed by dave: auction.second-price/1, seal open; declined (no)"
+
+
+@pytest.mark.parametrize(
+    "parameters", ["", "no JSON", "[" * 8000 + "]" * 8000, '{"a":' + "9" * 5000 + "}", '{"a":"\\ud800"}']
+)
+def test_a_proposal_is_told_whatever_stands_where_its_parameters_should_be(parameters: str) -> None:
+    # Any member can have one ordered; what its honest members could not tell would end them, at each start again.
+    record = as_record(replace(PROPOSED, parameters=parameters, answer="declined"))
+    assert record["parameters"] == parameters
+    assert json.dumps(jsonable(record), ensure_ascii=False).encode()
+    assert as_sentence(record)
+
+
+def test_parameters_are_told_as_data() -> None:
+    assert as_record(replace(PROPOSED, parameters='{"reserve":"5/2"}'))["parameters"] == {"reserve": "5/2"}

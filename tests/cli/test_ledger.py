@@ -3,6 +3,7 @@
 import csv
 import shutil
 import subprocess
+from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 from io import StringIO
@@ -11,13 +12,16 @@ from pathlib import Path
 import pytest
 
 from mechdesign.cli.journals import Transaction, balances, render
+from mechdesign.decision.transcript import AuditReport, audit
 from mechdesign.group.messages import Leave
+from mechdesign.kernel.crypto import Ed25519
 from mechdesign.kernel.flow import Flow
 from mechdesign.kernel.machine import SECOND
 from mechdesign.kernel.money import Currency
 from mechdesign.mechanisms import registry
 from mechdesign.mechanisms.auction.second_price import SecondPrice
 from mechdesign.mechanisms.events import ProposeSession
+from mechdesign.mechanisms.session import recomputation
 from mechdesign.player import truthful
 from mechdesign.settlement import Settlement, settle_sync
 from mechdesign.stack import Stack
@@ -111,6 +115,44 @@ def test_a_session_that_stands_in_two_files_counts_once(folder: Path) -> None:
     shutil.copy(folder / "boat.transcript", folder / "again.transcript")
     once = run("ledger", "export", folder / "boat.transcript", "--date", "2026-11-22").out
     assert run("ledger", "export", folder, folder / "again.transcript", "--date", "2026-11-22").out == once
+
+
+def two_accounts(folder: Path, monkeypatch: pytest.MonkeyPatch, first: AuditReport, second: AuditReport) -> list[Path]:
+    """Two files that audits find to show these; no two honest members write such."""
+    shown = {b"first": first, b"second": second}
+    monkeypatch.setattr("mechdesign.cli.transactions.audit_stream", lambda chunks, *_: shown[b"".join(chunks)])
+    files = [folder / "1.transcript", folder / "2.transcript"]
+    for file, data in zip(files, shown, strict=True):
+        file.write_bytes(data)
+    return files
+
+
+@pytest.mark.parametrize("signed_first", [True, False])
+def test_of_two_files_that_differ_about_a_session_the_certified_one_counts_and_it_is_said(
+    settled: Settlement, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signed_first: bool
+) -> None:
+    signed = audit(settled.transcript, Ed25519(), recomputation(), settled.roster)
+    aborted = replace(signed, verdict=None, aborted="too few", digest=b"", certificate=None, flows=())
+    both = (signed, aborted) if signed_first else (aborted, signed)
+    files = two_accounts(tmp_path, monkeypatch, *both)
+    ran = run("ledger", "balances", *files, "--json")
+    assert (ran.code, ran.json["sessions"]) == (0, 1)
+    assert "the harbour" in {line["party"] for line in ran.json["balances"]}
+    said = " ".join(ran.err.split())
+    assert f"1.transcript and 2.transcript differ about session {signed.session.hex()}" in said
+    assert f"{1 if signed_first else 2}.transcript is certified" in said
+
+
+@pytest.mark.parametrize("certified", [True, False])
+def test_where_both_are_certified_or_neither_nothing_is_chosen(
+    settled: Settlement, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, certified: bool
+) -> None:
+    first = audit(settled.transcript, Ed25519(), recomputation(), settled.roster)
+    first = first if certified else replace(first, certificate=None)
+    files = two_accounts(tmp_path, monkeypatch, first, replace(first, flows=first.flows[:-1]))
+    ran = run("ledger", "balances", *files)
+    assert ran.code == 1
+    assert ("both are certified" if certified else "neither is certified") in " ".join(ran.out.split())
 
 
 def test_a_transcript_that_does_not_hold_stops_the_export_and_is_named(folder: Path) -> None:

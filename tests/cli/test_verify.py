@@ -58,7 +58,7 @@ def test_json_names_outcome_signers_and_flows(transcript: Path, roster: Path) ->
     assert found["holds"] is True
     assert found["authentic"] is True
     assert found["signers"] == ["alice", "bob", "carol", "dave"]
-    assert found["flows"] == [{"payer": "bob", "payee": "SELLER", "amount": "21", "reason": "price"}]
+    assert found["flows"] == [{"payer": "bob", "payee": "SELLER", "amount": "21", "reason": "price", "signed": True}]
 
 
 def test_a_flipped_byte_fails_wherever_it_stands(settled: Settlement, tmp_path: Path, roster: Path) -> None:

@@ -199,7 +199,7 @@ def test_in_whatever_order_ends_become_known_the_same_proposals_are_admitted(ord
 
     def decide() -> None:
         while (decided := ours.decide([cluster.roster.ids[0]], list(sessions.values()))) is not None:
-            founding, reason = decided
+            founding, reason = decided.founding, decided.reason
             ours.drop(founding)
             fates[founding.entry.position] = "refused" if reason else "admitted"
             if reason:
@@ -217,3 +217,25 @@ def test_in_whatever_order_ends_become_known_the_same_proposals_are_admitted(ord
         lanes.take(name)
         decide()
     assert fates == {10: "refused", 30: "admitted", 32: "admitted", 50: "admitted"}
+
+
+def test_a_session_that_was_left_puts_those_proposals_in_doubt_that_stand_behind_until_its_end_is_known() -> None:
+    """Left at 20, whose end is known from 40 on: what stands at 10, 30 and 50, whenever all that becomes known."""
+    cluster = Cluster(4)
+    ours = Admission(Lanes())
+    alice = cluster.roster.ids[0]
+    others = [at(cluster, position).session for position in range(LIMIT - 1)]
+    ours.put(at(cluster, 30))
+    ours.put(at(cluster, 50))
+    ours.doubt(alice, 20)
+    ours.resolve(alice, 40)
+    rulings = []
+    while (ruling := ours.decide([alice], others)) is not None:
+        ours.drop(ruling.founding)
+        rulings.append((ruling.founding.entry.position, ruling.reason, ruling.doubtful))
+    assert rulings == [(30, "", True), (50, "", False)]
+    ours.doubt(alice, 60)
+    ours.put(at(cluster, 70))
+    last = ours.decide([alice], others)
+    assert last is not None
+    assert last.doubtful

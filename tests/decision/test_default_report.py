@@ -89,9 +89,10 @@ def reports_at_length(cluster: Cluster, said: Any) -> Any:
     return replace(said, report=bytes(17)) if isinstance(said, ReportEntry) else said
 
 
-def test_the_default_never_stands_in_for_a_plain_report_that_is_too_long_because_that_is_no_offence() -> None:
+def test_the_default_never_stands_in_for_a_plain_report_that_is_too_long_because_that_is_silence() -> None:
     cluster = spoilt_by(HIGHEST, reports_at_length, Plan((False,)))
     cluster.run(**TERMS)
+    cluster.wait(2000)
     assert cluster.roster.ids[HIGHEST] not in reports(cluster)
     assert cluster.convicted() == []
 

@@ -109,7 +109,7 @@ class Idle(Mechanism[Amount, Amount, Plain]):
 def computation(mechanism, **terms):
     request = ProposeSession(mechanism=mechanism, label="test", **terms)
     names = dict(zip(IDS, NAMES, strict=True))
-    return Computation(proposal_of(request, IDS[0], names, bytes), mechanism)
+    return Computation(proposal_of(request, IDS[0], names, bytes), mechanism, NAMES)
 
 
 def enrolled(position=3):

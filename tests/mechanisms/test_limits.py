@@ -3,6 +3,7 @@
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -151,26 +152,56 @@ def test_a_breach_is_said_in_words() -> None:
     players = ("alice", "bob")
     price = Flow("alice", "SELLER", Fraction(12), "price")
     back = Flow("bob", "alice", Fraction(2), "share")
-    assert breach(proposal, players, [price, back]) == ""
-    assert breach(proposal, players, [price]) == "alice would pay 12, and the proposal lets nobody pay more than 10"
-    assert breach(replace(proposal, payment_max=None), players, [price]) == ""
+    assert breach(proposal, players, players, [price, back]) == ""
+    why = "alice would pay 12, and the proposal lets nobody pay more than 10"
+    assert breach(proposal, players, players, [price]) == why
+    assert breach(replace(proposal, payment_max=None), players, players, [price]) == ""
 
 
 def test_an_amount_that_no_balance_could_carry_fails_the_session() -> None:
     proposal = make_proposal(ROSTER, accounts=(("SELLER", "m"),))
     longest = Flow("alice", "SELLER", Fraction((1 << FLOW_BITS_MAX) - 1), "price")
-    assert breach(proposal, ("alice",), [longest]) == ""
+    players = ("alice",)
+    assert breach(proposal, players, players, [longest]) == ""
     for amount in (longest.amount + 1, Fraction(1, 1 << FLOW_BITS_MAX)):
         flows = [Flow("alice", "SELLER", amount, "price")]
-        assert breach(proposal, ("alice",), flows) == "an amount takes more than 384 bits, which no balance could carry"
+        why = "an amount takes more than 384 bits, which no balance could carry"
+        assert breach(proposal, players, players, flows) == why
 
 
 def test_what_an_account_pays_counts_for_the_player_behind_it() -> None:
     proposal = make_proposal(ROSTER, accounts=(("FUNDER", "bob"),), payment_max=Fraction(10))
     players = ("alice", "bob")
     flows = [Flow("FUNDER", "alice", Fraction(8), "subsidy"), Flow("bob", "alice", Fraction(3), "share")]
-    assert breach(proposal, players, flows) == "bob would pay 11, and the proposal lets nobody pay more than 10"
-    assert breach(replace(proposal, accounts=(("FUNDER", "the town"),)), players, flows) == ""
+    why = "bob would pay 11, and the proposal lets nobody pay more than 10"
+    assert breach(proposal, players, players, flows) == why
+    assert breach(replace(proposal, accounts=(("FUNDER", "the town"),)), players, players, flows) == ""
+
+
+@pytest.mark.parametrize(
+    ("electorate", "players"), [({"roll": bytes(32), "rolled": 2}, ("alice", "bob")), ({}, ("carol",))]
+)
+def test_a_member_behind_accounts_that_does_not_play_pays_no_more_than_the_limit(
+    electorate: dict[str, Any], players: tuple[str, ...]
+) -> None:
+    proposal = make_proposal(ROSTER, seal="open", payment_max=Fraction(10), **electorate)
+    proposal = replace(proposal, accounts=(("BUYER", "dave"), ("FUNDER", "dave")))
+    bought, subsidy = Flow("BUYER", players[0], Fraction(8), "price"), Flow("FUNDER", "SINK", Fraction(3), "subsidy")
+    for members in (("carol", "dave"), ("dave",)):
+        why = breach(proposal, members, players, [bought, subsidy])
+        assert why == "dave would pay 11, and the proposal lets nobody pay more than 10"
+    assert breach(proposal, ("carol", "dave"), players, [bought]) == ""
+    assert breach(proposal, ("carol",), players, [bought, subsidy]) == "", "of dave nobody knows anything"
+
+
+def test_a_participant_on_a_roll_does_not_pay_for_the_member_of_its_name() -> None:
+    terms = {"accounts": (("SELLER", "bob"), ("BUYER", "alice")), "payment_max": Fraction(10)}
+    proposal = make_proposal(ROSTER, seal="open", roll=bytes(32), rolled=2, **terms)
+    flows = [Flow("BUYER", "bob", Fraction(8), "price"), Flow("alice", "SELLER", Fraction(9), "share")]
+    assert breach(proposal, ("alice", "bob"), ("alice", "bob"), flows) == ""
+    more = [*flows, Flow("bob", "SELLER", Fraction(19), "share")]
+    why = "bob would pay 11, and the proposal lets nobody pay more than 10"
+    assert breach(proposal, ("alice", "bob"), ("alice", "bob"), more) == why
 
 
 def run(request: ProposeSession, values: tuple[int, ...]) -> list[SessionAborted]:

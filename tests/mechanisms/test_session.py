@@ -310,4 +310,4 @@ def test_an_audit_recomputes_with_the_code_at_hand_or_says_why_it_cannot():
     assert isinstance(run.enrolled(Enrolled(SESSION, MEMBERS, 3)), Request)
     with pytest.raises(MechanismError, match="code"):
         recomputation()(proposed(replace(proposal(), code=bytes(32))))
-    assert computation_of(proposal(), lookup_with())[1] == ""
+    assert computation_of(proposed(), lookup_with())[1] == ""

@@ -4,12 +4,14 @@ import threading
 
 import pytest
 
-from mechdesign.decision.entries import CoinEntry, SealEntry
+from mechdesign.decision.coin import contribute
+from mechdesign.decision.entries import CoinEntry, Kind, SealEntry
 from mechdesign.decision.sealing.threshold import Context, Purpose, deal, verify_dealing
 from mechdesign.decision.setting import Setting
 from mechdesign.group.block import genesis, make_block
 from mechdesign.group.leaf import encode_leaf
 from mechdesign.group.messages import Submission
+from mechdesign.mechanisms.events import Progress
 from mechdesign.node.ahead import Ahead
 from tests.decision.toys import make_proposal, make_roster, seeded
 
@@ -18,6 +20,7 @@ PROPOSAL = make_proposal(ROSTER, seal="threshold")
 SESSION = bytes(range(32))
 SETTING = Setting(ROSTER, PROPOSAL, SESSION, None, verify_dealing)  # type: ignore[arg-type] # no founding entry is looked at
 ALICE = ROSTER.ids[0]
+NAMES = tuple(member.name for member in ROSTER.members)
 
 
 def context(step=0):
@@ -28,14 +31,31 @@ def dealing(step=0, report=b"18"):
     return deal(SETTING.committee, context(step), report, PROPOSAL.report_bytes, bytes(32))
 
 
-def block(*datas, kind=4):
-    leaves = [encode_leaf(Submission(kind, ALICE, number, data)) for number, data in enumerate(datas)]
-    return make_block(ROSTER, seeded("alice"), 0, [genesis(ROSTER, 0)], (), leaves).wire
+def coin(step=0, dealer=ALICE):
+    about = Context(ROSTER.digest, 0, SESSION, step, Purpose.COIN, dealer)
+    return contribute(SETTING.committee, about, bytes(32))
+
+
+def block(*datas, kind=4, place=0):
+    sender = ROSTER.ids[place]
+    leaves = [encode_leaf(Submission(kind, sender, number, data)) for number, data in enumerate(datas)]
+    return make_block(ROSTER, seeded(NAMES[place]), 0, [genesis(ROSTER, place)], (), leaves).wire
+
+
+def stage(phase="sealing", step=0, missing=NAMES):
+    return Progress(SESSION, phase, step, len(NAMES) - len(missing), len(NAMES), missing)
+
+
+def taken(ahead):
+    """Wait until the thread has taken every look."""
+    if ahead._pool is not None:
+        ahead._pool.shutdown()
 
 
 @pytest.fixture
 def ahead():
     made = Ahead(ROSTER, {SESSION: SETTING}.get)
+    made.progress(stage())
     yield made
     made.close()
 
@@ -113,8 +133,52 @@ def test_what_is_no_dealing_of_an_open_session_is_passed_over(ahead, data, monke
     assert calls == []
 
 
-def test_memory_is_bounded_and_what_was_dropped_is_checked_when_it_is_asked_for(ahead, monkeypatch):
-    monkeypatch.setattr("mechdesign.node.ahead._WAITING_MAX", 2)
+@pytest.mark.parametrize(
+    ("now", "looked_at"),
+    [
+        (stage("enrolling"), ["seal 0", "coin 0"]),  # a member that is ahead of us may have begun what comes next
+        (stage("sealing"), ["seal 0", "seal 1", "coin 1"]),
+        (stage("sealing", missing=NAMES[1:]), ["seal 1", "coin 1"]),
+        (stage("tossing"), ["coin 0", "seal 1", "coin 1"]),
+        (stage("tossing", missing=NAMES[1:]), ["seal 1", "coin 1"]),
+        (stage("opening"), ["seal 1", "coin 1"]),
+        (stage("attesting", step=1), ["seal 2", "coin 2"]),
+        (stage("settled"), []),
+    ],
+)
+def test_only_what_can_count_where_the_session_stands_or_next_is_looked_at(ahead, monkeypatch, now, looked_at):
+    calls = counted(monkeypatch)
+    ahead.progress(now)
     for step in range(4):
         ahead.look(block(SealEntry(SESSION, step, dealing(step).encoded).encoded))
-    assert all(ahead.check(SETTING.committee, context(step), dealing(step)) for step in range(4))
+        ahead.look(block(CoinEntry(SESSION, step, coin(step).encoded).encoded, kind=Kind.COIN))
+    taken(ahead)
+    called = {Purpose.REPORT: "seal", Purpose.COIN: "coin"}
+    assert [f"{called[about.purpose]} {about.step}" for _, about, _ in calls] == looked_at
+
+
+def test_a_liar_that_fills_its_room_takes_none_of_the_others(ahead, monkeypatch):
+    """Junk for sessions that nobody else speaks in: what an honest member has dealt before is not dropped for it."""
+    monkeypatch.setattr("mechdesign.node.ahead._WAITING_MAX", 4 * ROSTER.n)
+    ahead.look(block(SealEntry(SESSION, 0, dealing().encoded).encoded))
+    for number in range(50):
+        other = bytes([number + 100]) * 32
+        setting = Setting(ROSTER, PROPOSAL, other, None, verify_dealing)  # type: ignore[arg-type] # as above
+        ahead._setting_of = {SESSION: SETTING, other: setting}.get
+        ahead.progress(Progress(other, "tossing", 0, 0, 4, NAMES))
+        ahead.look(block(CoinEntry(other, 0, coin(dealer=ROSTER.ids[1]).encoded).encoded, kind=Kind.COIN, place=1))
+    assert len(ahead._waiting) == 1 + 4
+    taken(ahead)
+    calls = counted(monkeypatch)
+    assert ahead.check(SETTING.committee, context(), dealing())
+    assert calls == []
+
+
+def test_what_was_dropped_is_checked_when_it_is_asked_for(ahead, monkeypatch):
+    monkeypatch.setattr("mechdesign.node.ahead._SENDER_MIN", 1)
+    monkeypatch.setattr("mechdesign.node.ahead._WAITING_MAX", 1)
+    for step in range(2):
+        ahead.look(block(SealEntry(SESSION, step, dealing(step).encoded).encoded))
+    assert len(ahead._waiting) == 1
+    assert all(ahead.check(SETTING.committee, context(step), dealing(step)) for step in range(2))
+    assert ahead._waiting == {}

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from mechdesign.cli.auditing import Auditor
+from mechdesign.cli.verify import verify_transcript_file
 from mechdesign.decision.custody.receipts import ReceiptEntry
 from mechdesign.decision.entries import Kind
 from mechdesign.decision.epoch import DRAIN_MS
@@ -190,6 +191,23 @@ def test_both_say_the_same_of_every_kind_of_session(name):
     said = first(made(name))
     assert said != "refused"
     assert second(made(name)) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "loose"), [("three", True), ("large amounts", True), ("open, equivocate, abort", True), ("default", False)]
+)
+def test_both_say_whether_a_quorum_signed_where_the_deposits_went(name, loose):
+    data = made(name)
+    line = verify_transcript_file(data, None).line
+    assert tool()["verify"](data) == line
+    assert ("where the deposits went nobody signs" in line) == loose
+
+
+def test_programs_are_told_of_each_flow_whether_it_is_signed():
+    for name, deposits in (("three", False), ("default", True)):
+        flows = verify_transcript_file(made(name), None).data["flows"]
+        assert {flow["reason"] for flow in flows} >= {"price", "deposit", "deposit returned"}
+        assert all(flow["signed"] == (deposits or flow["payer"] != "DEPOSIT") for flow in flows)
 
 
 def test_the_sessions_are_of_many_kinds():

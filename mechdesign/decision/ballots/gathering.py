@@ -86,7 +86,7 @@ class Gathering(Dealt):
     def news(self, data: bytes) -> bool:
         """Whether the log does not say yet what this ballot says; that it is one of the session was checked."""
         ballot = Ballot.parse(data)
-        return ballot is not None and not self._known(ballot, data)
+        return ballot is not None and not self._known(ballot)
 
     def take(self, phase: Phase, entry: Entry, said: StepEntry) -> tuple[Accusation, ...] | None:
         """Take a carriage, which counts if it brings anything new, or a share."""
@@ -102,30 +102,27 @@ class Gathering(Dealt):
                 return self._share(phase, entry, share)
         return None
 
-    def _known(self, ballot: Ballot, data: bytes) -> bool:
-        """Whether just these bytes were counted, or two others have voided this sequence number."""
+    def _known(self, ballot: Ballot) -> bool:
+        """Whether this sequence number has been heard with the same content, or is void by two others.
+
+        What the signature is worth is not asked: another one under the same words says nothing else, and its
+        participant could make ever new ones, for members to check and nobody to answer for.
+        """
         heard = self.said.get(ballot.index, {})
         if ballot.sequence not in heard:
             return False
         known = heard[ballot.sequence]
-        return known is None or known.data == data
+        return known is None or known.ballot.content == ballot.content
 
     def _carry(self, carrier: MemberId, data: bytes) -> bool:
         ballot = Ballot.parse(data)
-        if ballot is not None and self._known(ballot, data):
+        if ballot is not None and self._known(ballot):
             return False
         if ballot is None or fault(ballot, self._setting) is not None:
             self.rubbish[carrier] = self.rubbish.get(carrier, 0) + 1
             return False
         heard = self.said.setdefault(ballot.index, {})
-        known = heard.get(ballot.sequence)
-        if known is None:
-            heard[ballot.sequence] = self._read(ballot, data)
-            return True
-        # Another signature under the same words is the participant's own act too, and says nothing else.
-        if known.ballot.content == ballot.content:
-            return False
-        heard[ballot.sequence] = None
+        heard[ballot.sequence] = None if ballot.sequence in heard else self._read(ballot, data)
         return True
 
     def _read(self, ballot: Ballot, data: bytes) -> Said:

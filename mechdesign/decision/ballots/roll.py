@@ -14,6 +14,7 @@ from mechdesign.kernel import merkle
 from mechdesign.kernel.crypto import KEY_BYTES, MemberId
 from mechdesign.kernel.errors import LocalProtocolError, WireError
 from mechdesign.kernel.flow import ACCOUNTS
+from mechdesign.kernel.text import is_plain
 from mechdesign.kernel.wire import decode, digest, encode
 
 __all__ = ["ROLL_BYTES_MAX", "Roll", "is_name", "line_digest"]
@@ -29,7 +30,7 @@ _NAME_MAX = 64
 
 def is_name(name: str) -> bool:
     """Whether a participant can be called so: 1 to 64 printable characters, and not as an account is."""
-    return 0 < len(name) <= _NAME_MAX and name.isprintable() and name not in ACCOUNTS
+    return 0 < len(name) <= _NAME_MAX and is_plain(name) and name not in ACCOUNTS
 
 
 def line_digest(index: int, key: MemberId, name: str) -> bytes:

@@ -91,7 +91,7 @@ class Manual:
 
     def received(self, due: DepositDue) -> Sequence[Payment]:
         """The deposit as one payment, once it is confirmed."""
-        name = f"in/{due.session.hex()[:_DIGITS]}/{due.player[:4].hex()}"
+        name = f"in/{due.session.hex()[:_DIGITS]}/{due.player.hex()[:_DIGITS]}"
         done = self._confirmed(name, f"{due.name} pays {due.deposit} {due.currency}".rstrip() + " as its deposit")
         return [Payment(name, due.deposit)] if done else []
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from mechdesign.kernel.crypto import KEY_BYTES, MemberId
+from mechdesign.kernel.text import is_plain
 from mechdesign.kernel.wire import DIGEST_BYTES, Value, encode
 
 __all__ = ["REFERENCE_MAX", "PayoutEntry", "ReceiptEntry", "is_reference", "read_payout", "read_receipt"]
@@ -44,7 +45,7 @@ class PayoutEntry:
 
 def is_reference(text: str) -> bool:
     """Whether a payment can be called so."""
-    return 0 < len(text) <= REFERENCE_MAX and text.isprintable()
+    return 0 < len(text) <= REFERENCE_MAX and is_plain(text)
 
 
 def read_receipt(value: Value) -> ReceiptEntry | None:

@@ -10,7 +10,7 @@ from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.errors import LocalProtocolError
 from mechdesign.kernel.wire import digest
 
-__all__ = ["COMMITMENT_BYTES", "SALT_BYTES", "commitment", "pad", "unpad"]
+__all__ = ["COMMITMENT_BYTES", "SALT_BYTES", "commitment", "pad", "padded_bytes", "unpad"]
 
 SALT_BYTES = 32
 """Length of a salt: guessing a report does not help whoever cannot guess this."""
@@ -20,6 +20,11 @@ COMMITMENT_BYTES = 32
 
 _LENGTH_BYTES = 4
 _TAG = "mechdesign/commitment/1"
+
+
+def padded_bytes(size: int) -> int:
+    """Length of a padded report where reports have up to ``size`` bytes."""
+    return _LENGTH_BYTES + size
 
 
 def pad(report: bytes, size: int) -> bytes:
@@ -36,7 +41,7 @@ def pad(report: bytes, size: int) -> bytes:
 def unpad(padded: bytes, size: int) -> bytes | None:
     """The report in ``padded``, or None if these are not the bytes that :func:`pad` makes."""
     length = int.from_bytes(padded[:_LENGTH_BYTES], "big")
-    if len(padded) != _LENGTH_BYTES + size or length > size:
+    if len(padded) != padded_bytes(size) or length > size:
         return None
     report = padded[_LENGTH_BYTES : _LENGTH_BYTES + length]
     return report if pad(report, size) == padded else None
