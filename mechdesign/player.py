@@ -8,7 +8,6 @@ A strategy may be a plain function or a coroutine function; a person takes time.
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -63,7 +62,7 @@ def read_script(path: Path) -> Strategy:
         ConfigError: the file cannot be read or is no such list.
     """
     try:
-        data = codec.read_json(path.read_text(encoding="utf-8"), Decimal)
+        data = codec.read_json(path.read_text(encoding="utf-8"), codec.decimal)
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is no script of reports: {error}") from error
     if not isinstance(data, list):
@@ -110,7 +109,7 @@ class Person:
 def _typed(line: str, schema: dict[str, Any]) -> Any:
     """What a line stands for: JSON where it is such, else words separated by commas, else the text itself."""
     try:
-        return codec.read_json(line, Decimal)
+        return codec.read_json(line, codec.decimal)
     except (ValueError, RecursionError):
         pass
     if schema.get("type") == "array":

@@ -79,13 +79,20 @@ def test_a_missing_script_is_refused(tmp_path):
         read_script(tmp_path / "none.json")
 
 
+def test_a_script_with_a_number_beyond_all_bounds_is_refused(tmp_path):
+    path = tmp_path / "script.json"
+    path.write_text("[1e99999999999999999999]")
+    with pytest.raises(ConfigError, match="not a decimal number"):
+        read_script(path)
+
+
 async def test_a_person_is_asked_again_until_the_answer_fits():
-    lines = Lines("many", "-3", "18.50")
+    lines = Lines("many", "-3", "1e99999999999999999999", "18.50")
     assert await lines.person()(asked(price="5")) == Fraction(37, 2)
     shown = "\n".join(lines.shown)
     assert "price: 5" in shown
     assert "your answer" in shown
-    assert lines.shown.count("alice> ") == 3
+    assert lines.shown.count("alice> ") == 4
 
 
 @pytest.mark.parametrize("typed", [("",), ()])

@@ -3,7 +3,6 @@
 import shutil
 import sqlite3
 import tempfile
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,8 +75,7 @@ def read_journal_file(path: Path) -> JournalFile:
     Raises:
         JournalError: it is damaged, or its node wrote to it while it was read.
     """
-    from mechdesign.group.journal import Journal
-    from mechdesign.kernel.crypto import MemberId
+    from mechdesign.group.journal import Journal, owner_of
     from mechdesign.kernel.errors import JournalError
 
     with tempfile.TemporaryDirectory(prefix="mechdesign-reads-") as folder:
@@ -87,13 +85,12 @@ def read_journal_file(path: Path) -> JournalFile:
         if log.exists():
             shutil.copyfile(log, copy.with_name(log.name))
         try:
-            with closing(sqlite3.connect(copy)) as database:
-                head = dict(database.execute("SELECT name, value FROM head WHERE name IN ('member', 'roster')"))
+            member, roster = owner_of(copy)
             # Looking into it has taken its log in; a journal that was not closed wants to see one all the same.
             copy.with_name(log.name).touch()
-            with Journal(copy, MemberId(head["member"]), head["roster"]) as journal:
-                return JournalFile(path, head["roster"], tuple(journal.records()))
-        except (sqlite3.Error, KeyError, JournalError) as error:
+            with Journal(copy, member, roster) as journal:
+                return JournalFile(path, roster, tuple(journal.records()))
+        except (sqlite3.Error, UnicodeDecodeError, JournalError) as error:
             raise JournalError(
                 f"{path} cannot be read: {error}. Where its node is running, try again or stop it first"
             ) from error

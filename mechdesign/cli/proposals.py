@@ -1,8 +1,9 @@
-"""The sessions that a node is configured to propose: each is proposed once, in all its lives and epochs.
+"""The sessions that a node is configured to propose: each is made once, as far as the node can know, over all epochs.
 
 What counts as proposed is that the proposal was ordered and founded a session, however that ended: one that a change of
 the members cut short is not proposed again. A proposal that was handed in and never founded a session (the process or
-the epoch ended first, or the members were just changing) is handed in again.
+the epoch ended first, or the members were just changing) is handed in again. A node that missed the end of an epoch
+cannot know what was founded at its end, and may hand in again what the others have settled.
 """
 
 from collections.abc import Callable, Iterable

@@ -5,12 +5,11 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mechdesign.kernel.errors import ConfigError
-from mechdesign.mechanisms.codec import read_json
+from mechdesign.mechanisms.codec import decimal, read_json
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -74,7 +73,7 @@ def parse(text: str, source: str, suffix: str = "") -> dict[str, Any]:
     """
     is_json = suffix == ".json" or (suffix != ".toml" and text.lstrip()[:1] == "{")
     try:
-        parsed: Any = read_json(text, _decimal) if is_json else tomllib.loads(text, parse_float=_decimal)
+        parsed: Any = read_json(text, decimal) if is_json else tomllib.loads(text, parse_float=decimal)
     except RecursionError as error:
         raise ConfigError(f"{source} is nested too deeply") from error
     except ValueError as error:  # both parsers' errors are ValueErrors and say line and column
@@ -82,13 +81,6 @@ def parse(text: str, source: str, suffix: str = "") -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise ConfigError(f"{source} holds a {type(parsed).__name__} where a table of keys and values belongs")
     return parsed
-
-
-def _decimal(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation as error:
-        raise ValueError(f"{text[:40]} is not a decimal number") from error
 
 
 @contextmanager

@@ -14,8 +14,10 @@ __all__ = ["ValuesStrategy"]
 class ValuesStrategy:
     """Answers by a values file.
 
-    The k-th entry that fits a mechanism answers in its k-th session, and the last one in all later ones. Sessions are
-    counted in the order of the log, so a player that was restarted gives the same answers.
+    The k-th entry that fits a mechanism answers in its k-th session in which this player takes part, and the last one
+    in all later ones. What the player declined counts for nothing, so that nobody moves its answers by a proposal that
+    it never joined. Sessions are counted in the order of the log of an epoch: a player that was restarted gives the
+    same answers, and the count begins anew with each change of the members.
 
     Args:
         values: the file.
@@ -27,6 +29,8 @@ class ValuesStrategy:
 
     def proposed(self, event: SessionProposed) -> None:
         """Count a session; to be called with each one in the order of the log, before anything is asked in it."""
+        if event.answer != "enrolled":
+            return
         sessions = self._order.setdefault(event.mechanism, [])
         if event.session not in sessions:
             sessions.append(event.session)

@@ -278,9 +278,18 @@ class Books:
         def of(purse: Purse) -> Purse:
             return Purse(purse.currency, called(purse.custodian) if purse.custodian else "")
 
-        lines = [Balance(of(each.purse), called(each.party), each.amount, each.opener) for each in self.balances]
-        dues = [Due(each.session, of(each.purse), called(each.party), each.amount, each.opener) for each in self.dues]
-        return Books(lines, dues)
+        # Outside parties of one name, bound while a member of that name was here and while it was away, are one party.
+        lines: dict[tuple[Purse, str], Balance] = {}
+        for each in self.balances:
+            key = of(each.purse), called(each.party)
+            held = lines[key].amount if key in lines else 0
+            lines[key] = Balance(*key, held + each.amount, each.opener)
+        dues: dict[tuple[bytes, Purse, str], Due] = {}
+        for due in self.dues:
+            owed = due.session, of(due.purse), called(due.party)
+            already = dues[owed].amount if owed in dues else 0
+            dues[owed] = Due(*owed, already + due.amount, due.opener)
+        return Books([line for line in lines.values() if line.amount], dues.values())
 
     @property
     def packed(self) -> tuple[Value, Value]:

@@ -2,7 +2,8 @@
 
 A member of the present roster has its plain name. Whoever else could be taken for it has a mark behind the name: a
 member that has gone (by its key), an outside party of the name of a member, a participant on a roll. No proposal can
-bind an account to a marked name.
+bind an account to a marked name, and no roster has a member of one. Marks are long enough that nobody finds two keys or
+two rolls with one. Outside parties are known by their names alone, so two of one name are one.
 """
 
 import re
@@ -19,7 +20,8 @@ CUSTODY = "CUSTODY"
 """The account of what a custodian has received and not paid out; no party is called so."""
 
 _NAME_MAX = 64
-_MARKED = re.compile(r".* \((?:[0-9a-f]{16}|outside|roll [0-9a-f]{8})\)")
+_MARK_BYTES = 16
+_MARKED = re.compile(r".* \((?:[0-9a-f]{32}|outside|roll [0-9a-f]{32})\)", re.DOTALL)
 
 
 def is_outside(name: str) -> bool:
@@ -30,7 +32,7 @@ def is_outside(name: str) -> bool:
 
 def participant(name: str, roll: bytes) -> str:
     """What the books call a participant on a roll."""
-    return f"{name} (roll {roll[:4].hex()})"
+    return f"{name} (roll {roll[:_MARK_BYTES].hex()})"
 
 
 def renaming(before: Iterable[tuple[str, MemberId]], roster: Roster) -> Callable[[str], str]:
@@ -56,4 +58,4 @@ def renaming(before: Iterable[tuple[str, MemberId]], roster: Roster) -> Callable
 
 
 def _gone(name: str, key: MemberId) -> str:
-    return f"{name} ({key[:8].hex()})"
+    return f"{name} ({key[:_MARK_BYTES].hex()})"

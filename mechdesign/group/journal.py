@@ -14,6 +14,7 @@ journal that was rolled back is for the neighbours to notice, see :mod:`mechdesi
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 
@@ -22,12 +23,13 @@ from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.errors import JournalError
 from mechdesign.kernel.wire import digest
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "owner_of"]
 
 _FORMAT = b"mechdesign/journal/3"
 _TAG = "mechdesign/journal/record/2"
 _UNSYNCED_MAX = 1024
 _CHECK_BYTES = 8
+_ID_BYTES = 32
 _MODULUS = 1 << 8 * _CHECK_BYTES
 _BINDING = ("format", "member", "roster")
 _HEAD = "CREATE TABLE head (name TEXT PRIMARY KEY, value BLOB NOT NULL, sum BLOB NOT NULL) WITHOUT ROWID"
@@ -35,6 +37,32 @@ _RECORD = (
     "CREATE TABLE record (place INTEGER PRIMARY KEY, part TEXT NOT NULL, key BLOB NOT NULL, data BLOB NOT NULL, "
     "sum BLOB NOT NULL, UNIQUE (part, key))"
 )
+
+
+def owner_of(path: Path) -> tuple[MemberId, bytes]:
+    """Whose journal a file is, a stranger's too, and the digest of the roster with which it begins.
+
+    Raises:
+        JournalError: it is no journal.
+        sqlite3.Error: it is no database.
+    """
+    with closing(sqlite3.connect(path)) as database:
+        # What has the name of a table may be a view that never ends: the tables come first.
+        database.execute("PRAGMA trusted_schema = OFF")
+        head = (
+            dict(database.execute("SELECT name, value FROM head WHERE name IN ('member', 'roster')"))
+            if _has_tables(database)
+            else {}
+        )
+    match head:
+        case {"member": bytes(member), "roster": bytes(roster)} if len(member) == len(roster) == _ID_BYTES:
+            return MemberId(member), roster
+    raise JournalError(f"{path.name} is no journal of a member")
+
+
+def _has_tables(database: sqlite3.Connection) -> bool:
+    found = database.execute("SELECT sql FROM sqlite_schema WHERE sql NOT NULL ORDER BY name LIMIT 3").fetchall()
+    return found == [(_HEAD,), (_RECORD,)]
 
 
 class Journal:
@@ -118,10 +146,7 @@ class Journal:
         run("PRAGMA journal_mode = WAL")
         run("PRAGMA synchronous = FULL")
         run("BEGIN EXCLUSIVE")
-        if [sql for (sql,) in run("SELECT sql FROM sqlite_schema WHERE sql NOT NULL ORDER BY name")] != [
-            _HEAD,
-            _RECORD,
-        ]:
+        if not _has_tables(self._database):
             raise self._damaged("its tables are not those of a journal")
         head = self._read_head()
         what = next((name for name in _BINDING if head.get(name) != self._bound[name]), None)

@@ -13,7 +13,7 @@ from mechdesign.kernel.errors import LocalProtocolError, WireError
 from mechdesign.kernel.text import is_plain
 from mechdesign.kernel.wire import Value, decode, digest, encode
 
-__all__ = ["MEMBERS_MAX", "PAYLOAD_BYTES_MAX", "PROTOCOL_VERSION", "FaultModel", "Member", "Roster"]
+__all__ = ["MEMBERS_MAX", "PAYLOAD_BYTES_MAX", "PROTOCOL_VERSION", "FaultModel", "Member", "Roster", "is_member_name"]
 
 PROTOCOL_VERSION = 1
 """Version of the bytes that members exchange; members of one group run the same."""
@@ -27,6 +27,11 @@ PAYLOAD_BYTES_MAX = 384 * 1024
 _NAME_MAX = 64
 _ORDERED_MAX = 128 * 64
 _TAG = "mechdesign/roster/1"
+
+
+def is_member_name(name: str) -> bool:
+    """Whether a member may be called so; a mark in brackets behind a name is what layers above give to others."""
+    return 0 < len(name) <= _NAME_MAX and is_plain(name) and not name.endswith(")")
 
 
 class FaultModel(StrEnum):
@@ -110,6 +115,9 @@ class Roster:
         for name in (*names, self.group):
             if not (0 < len(name) <= _NAME_MAX and is_plain(name)):
                 raise LocalProtocolError(f"{name!r} is no name: 1 to {_NAME_MAX} printable characters")
+        for name in names:
+            if not is_member_name(name):
+                raise LocalProtocolError(f"{name!r} is no name of a member: what ends in a bracket marks who is none")
         if not (0 <= self.slots <= self.n and 4 <= self.depth <= 4096 and 0 <= self.epoch < 2**32):
             raise LocalProtocolError("slots, depth or epoch is out of range (0 to n, 4 to 4096, 0 to 2**32-1)")
         if self.n * self.depth > _ORDERED_MAX:

@@ -7,6 +7,7 @@ every host: nesting, digits and length are bounded here and never by a limit of 
 
 import json
 from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
 from enum import Enum
 from functools import lru_cache
 from typing import Any, Final
@@ -131,6 +132,18 @@ def read_json(text: str, parse_float: Callable[[str], Any]) -> Any:
     return json.loads(
         text, parse_float=parse_float, parse_int=_whole, parse_constant=_refuse, object_pairs_hook=_object
     )
+
+
+def decimal(text: str) -> Decimal:
+    """A number as it is written, for ``parse_float``; bounds are for whoever turns it into an amount.
+
+    Raises:
+        ValueError: it is none, or has an exponent beyond all bounds.
+    """
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError(f"{text[:40]} is not a decimal number") from error
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:

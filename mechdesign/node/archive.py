@@ -54,9 +54,24 @@ class Archive:
             log.warning("%s holds something else: written to %s", f"{name}.{kind}", path.name)
         if not path.exists():
             part = self._folder / f".{path.name}.{os.getpid()}.part"
-            part.write_bytes(data)
+            with part.open("wb") as file:
+                file.write(data)
+                file.flush()
+                # The journal may forget the epoch next, and does not come back from a loss of power with more.
+                os.fsync(file.fileno())
             part.replace(path)
+            _sync(self._folder)
         return path
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder durable, where the system lets folders be opened."""
+    if hasattr(os, "O_DIRECTORY"):
+        number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def _holds_other(path: Path, data: bytes) -> bool:

@@ -57,5 +57,6 @@ CASES: Mapping[str, tuple[Villain, ...]] = {
     **{f"scheme {kind}": (Villain(scheme=kind, cheat="silent" if kind == "hoard" else ""),) for kind in SCHEMES},
     **dict(_pair(*pair) for pair in _PAIRS),
     "lie promise": (Villain(lie="promise"),),
+    "lie vouch-twice": (Villain(lie="vouch-twice"),),
 }
 """The villains of each case, by its name."""

@@ -53,8 +53,8 @@ def opened(receipts: Path, tmp_path: Path, kind: str) -> Iterator[FileCustodian]
         yield custodian
 
 
-def test_receipts_are_used_in_their_order_as_far_as_a_deposit_lacks_them(opened: FileCustodian) -> None:
-    assert opened.received(deposit()) == [Payment("bank 1", Fraction(25, 2)), Payment("bank 3", Fraction(15, 2))]
+def test_the_fewest_receipts_that_make_up_a_deposit_are_used_as_one_payment(opened: FileCustodian) -> None:
+    assert opened.received(deposit()) == [Payment("bank 5", Fraction(20))]
     assert opened.received(deposit(name="bob")) == [Payment("bank 2", Fraction(20))]
     assert opened.received(deposit(name="zoe")) == []
 
@@ -62,10 +62,52 @@ def test_receipts_are_used_in_their_order_as_far_as_a_deposit_lacks_them(opened:
 def test_a_receipt_is_used_for_one_session_and_the_same_one_whenever_it_is_asked_again(opened: FileCustodian) -> None:
     first = opened.received(deposit(ONE))
     second = opened.received(deposit(TWO))
-    assert [each.reference for each in second] == ["bank 5"]
+    (parts,) = second
+    assert parts.amount == 20
+    assert parts.reference.startswith("2 parts, ")
     assert opened.received(deposit(ONE)) == first
     assert opened.received(deposit(TWO)) == second
     assert opened.received(deposit(bytes(32))) == []
+
+
+def test_nothing_is_used_before_there_is_enough_and_then_as_few_as_it_takes(
+    tmp_path: Path,
+) -> None:
+    receipts = tmp_path / "receipts.csv"
+    cents = "".join(f"rival {number},alice,EUR,0.01\n" for number in range(100))
+    with FileCustodian(receipts, tmp_path / "payouts.csv") as custodian:
+        receipts.write_text(HEADER + cents)
+        assert custodian.received(deposit()) == []
+        receipts.write_text(HEADER + cents + "bank 1,alice,EUR,20\n")
+        assert custodian.received(deposit()) == [Payment("bank 1", Fraction(20))]
+        # The hundred are there still, for a deposit that they make up.
+        assert [each.amount for each in custodian.received(deposit(TWO, amount=1))] == [1]
+
+
+def test_a_deposit_in_many_parts_is_one_payment(tmp_path: Path) -> None:
+    receipts = tmp_path / "receipts.csv"
+    receipts.write_text(HEADER + "".join(f"part {number},alice,EUR,1\n" for number in range(40)))
+    with FileCustodian(receipts, tmp_path / "payouts.csv") as custodian:
+        (first,) = custodian.received(deposit(ONE))
+        (second,) = custodian.received(deposit(TWO))
+    assert first.amount == second.amount == 20
+    assert first.reference != second.reference
+
+
+def test_a_pay_out_of_many_digits_is_written_to_the_last(tmp_path: Path) -> None:
+    with FileCustodian(tmp_path / "in.csv", tmp_path / "payouts.csv") as custodian:
+        custodian.pay(payout(amount="12345678901234567890123456789012345/1000000000000000000"))
+        custodian.pay(payout("bob", amount="1/100"))
+    text = (tmp_path / "payouts.csv").read_text()
+    assert "12345678901234567.890123456789012345" in text
+    assert ",0.01" in text
+
+
+def test_a_number_beyond_all_bounds_is_a_wrong_line(tmp_path: Path) -> None:
+    receipts = tmp_path / "receipts.jsonl"
+    receipts.write_text('{"reference": "a", "player": "alice", "currency": "EUR", "amount": 1e99999999999999999999}\n')
+    with FileCustodian(receipts, tmp_path / "payouts.csv") as custodian, pytest.raises(ConfigError, match="receipts"):
+        custodian.received(deposit())
 
 
 def test_the_uses_survive_a_restart(receipts: Path, tmp_path: Path, kind: str) -> None:
@@ -73,7 +115,7 @@ def test_the_uses_survive_a_restart(receipts: Path, tmp_path: Path, kind: str) -
     with FileCustodian(receipts, out) as before:
         first = before.received(deposit(TWO))
     with FileCustodian(receipts, out) as after:
-        assert [each.reference for each in after.received(deposit(ONE))] == ["bank 5"]
+        assert [each.reference[:9] for each in after.received(deposit(ONE))] == ["2 parts, "]
         assert after.received(deposit(TWO)) == first
 
 
@@ -112,7 +154,7 @@ def test_what_a_crash_has_torn_is_cut_off_and_done_again(
         used.write_bytes(whole_used[:at])
         with FileCustodian(receipts, out) as custodian:
             assert custodian.received(deposit(name="bob")) == [Payment("bank 2", Fraction(20))]
-            assert len(custodian.received(deposit())) == 2
+            assert [each.amount for each in custodian.received(deposit())] == [20]
         assert used.read_bytes() == whole_used
 
 

@@ -119,13 +119,13 @@ def test_a_newcomer_does_not_inherit_the_balance_of_another_member_of_its_name()
     cluster = Cluster(4).run(**TERMS)
     change(cluster)
     after = next_epoch(cluster, prefix="new ")
-    old = f"dave ({cluster.roster.ids[3][:8].hex()})"
+    old = f"dave ({cluster.roster.ids[3][:16].hex()})"
     assert held(after) == {old: -13, "the harbour": 13}
     after.run(**TERMS)
     assert held(after) == {old: -13, "dave": -13, "the harbour": 26}
     change(after)
     again = next_epoch(after)
-    new = f"dave ({after.roster.ids[3][:8].hex()})"
+    new = f"dave ({after.roster.ids[3][:16].hex()})"
     assert held(again) == {"dave": -13, new: -13, "the harbour": 26}, "who comes back has its own balance again"
 
 

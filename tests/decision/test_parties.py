@@ -23,7 +23,7 @@ def test_who_stays_keeps_its_name_and_who_goes_gets_its_key_behind_it() -> None:
     called = renaming(BEFORE, roster_of(*ROSTER.members[:3]))
     gone = called("dave")
     assert [called(name) for name in ("alice", "the harbour")] == ["alice", "the harbour"]
-    assert gone == f"dave ({ROSTER.ids[3][:8].hex()})"
+    assert gone == f"dave ({ROSTER.ids[3][:16].hex()})"
     later = renaming(BEFORE[:3], roster_of(*ROSTER.members))
     assert later(gone) == "dave"
     assert later("dave") == "dave (outside)"
@@ -32,7 +32,7 @@ def test_who_stays_keeps_its_name_and_who_goes_gets_its_key_behind_it() -> None:
 def test_a_newcomer_is_neither_a_former_member_nor_an_outside_party_of_its_name() -> None:
     newcomer = replace(make_roster(4, prefix="new ").members[3], name="dave")
     called = renaming(BEFORE, roster_of(*ROSTER.members[:3], newcomer))
-    assert called("dave") == f"dave ({ROSTER.ids[3][:8].hex()})"
+    assert called("dave") == f"dave ({ROSTER.ids[3][:16].hex()})"
     assert renaming(BEFORE[:3], roster_of(*ROSTER.members[:3], newcomer))("dave") == "dave (outside)"
 
 
@@ -60,9 +60,9 @@ def test_a_participant_on_a_roll_is_not_the_member_of_its_name() -> None:
     books = Books()
     assert books.book(bytes(32), ROSTER.ids[0], terms, flows)
     assert {line.party: line.amount for line in books.balances} == {
-        "alice (roll 00010203)": -4,
+        "alice (roll 000102030405060708090a0b0c0d0e0f)": -4,
         "alice": 5,
-        "zoe (roll 00010203)": -1,
+        "zoe (roll 000102030405060708090a0b0c0d0e0f)": -1,
     }
     assert party_flows(flows, replace(terms, roll=b"", rolled=0)) == bound(flows, terms.accounts)
 

@@ -1,5 +1,6 @@
 """A node's folder: whole names, and nothing in it is ever replaced by something else."""
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -79,3 +80,23 @@ def test_what_carries_nothing_is_not_kept(archive: Archive, tmp_path: Path) -> N
     assert archive.keep(proposed(bytes(32), b"")) is None
     assert Archive(None).keep(ended(bytes(32), b"transcript")) is None
     assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_a_transcript_is_durable_before_the_journal_may_forget_its_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    sync, replace = os.fsync, Path.replace
+
+    def fsync(number: int) -> None:
+        steps.append("folder" if os.path.isdir(f"/proc/self/fd/{number}") else "file")
+        sync(number)
+
+    def put(self: Path, target: Path) -> Path:
+        steps.append("name")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", put)
+    Archive(tmp_path).keep(SessionAborted(bytes(32), "m/1", "why", (), (), b"transcript"))
+    assert steps == ["file", "name", "folder"]

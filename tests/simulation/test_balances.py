@@ -52,5 +52,5 @@ def test_who_has_left_still_owes_what_it_owed() -> None:
     assert change(cluster, 3, (0, 1, 2))
     cluster.propose(1, AUCTION)
     assert cluster.run(2, places=[0, 1, 2])
-    gone = f"dave ({cluster.roster.ids[3][:8].hex()})"
+    gone = f"dave ({cluster.roster.ids[3][:16].hex()})"
     assert held(cluster, 0) == held(cluster, 2) == {gone: -12, "carol": -11, "the harbour": 23}

@@ -53,7 +53,7 @@ def test_a_convicted_member_is_excluded_and_its_debt_stays_in_the_books(cheat: s
     assert cluster.run(1)
     assert goes_on_without(cluster)
     before = held(cluster, 0)
-    gone = f"dave ({cluster.roster.ids[3][:8].hex()})"
+    gone = f"dave ({cluster.roster.ids[3][:16].hex()})"
     assert before[gone] <= -6
     cluster.propose(1, AUCTION)
     assert cluster.run(2)

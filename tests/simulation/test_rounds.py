@@ -9,7 +9,7 @@ from mechdesign.testing.cluster import Cluster
 from mechdesign.testing.runs import run_seed
 from mechdesign.testing.schedule import draw
 
-PROMISED_TO = [140, 556, 944]
+PROMISED_TO = [71, 556, 944]
 """In these a liar promises far rounds to one member while the others never fall silent."""
 
 SLOW_LINK = 167

@@ -21,7 +21,7 @@ from mechdesign.kernel.errors import InputError
 
 __all__ = ["Custodian", "Manual", "Payment", "attend"]
 
-_DIGITS = 32
+_DIGITS, _PLAYER_DIGITS = 32, 28
 # Of a session's name in that of a payment: a proposer that finds two sessions alike in these 128 bits would have what a
 # person confirms for one count for the other.
 
@@ -91,7 +91,7 @@ class Manual:
 
     def received(self, due: DepositDue) -> Sequence[Payment]:
         """The deposit as one payment, once it is confirmed."""
-        name = f"in/{due.session.hex()[:_DIGITS]}/{due.player.hex()[:_DIGITS]}"
+        name = f"in/{due.session.hex()[:_DIGITS]}/{due.player.hex()[:_PLAYER_DIGITS]}"
         done = self._confirmed(name, f"{due.name} pays {due.deposit} {due.currency}".rstrip() + " as its deposit")
         return [Payment(name, due.deposit)] if done else []
 

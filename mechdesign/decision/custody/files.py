@@ -10,13 +10,13 @@ never acted on, and goes. One process at a time: the third file is locked while 
 """
 
 import csv
+import hashlib
 import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from io import StringIO
 from pathlib import Path
@@ -32,6 +32,7 @@ from mechdesign.kernel.errors import ConfigError
 __all__ = ["FileCustodian"]
 
 _FILE_BYTES_MAX = 64 << 20
+_DIGITS = 32
 _AMOUNT = re.compile(r"[0-9]{1,40}(\.[0-9]{1,18})?", re.ASCII)
 _IN = ("reference", "player", "currency", "amount")
 _OUT = ("session", "party", "currency", "amount")
@@ -75,7 +76,10 @@ class FileCustodian:
             _append(self._out, _csv(_OUT))
 
     def received(self, due: DepositDue) -> Sequence[Payment]:
-        """The receipts that are used for a deposit; unused ones of the player are taken as far as it lacks.
+        """The deposit as one payment, once unused receipts of the player make it up: as few as it takes.
+
+        Until then none is used, so that nobody's money goes into a session in which it would not count; and there is
+        one payment however many parts it came in, so that small ones of others keep no room from it.
 
         Raises:
             ConfigError: the file of receipts is not one.
@@ -84,14 +88,15 @@ class FileCustodian:
         lines = [line for line in self._read() if (line.player, line.currency) == (due.name, due.currency)]
         lines = [line for line in lines if (line.amount * 10**due.decimals).denominator == 1]
         mine = [line for line in lines if self._used.get(line.reference) == session]
-        for line in lines:
-            if sum(each.amount for each in mine) >= due.deposit:
-                break
-            if line.reference not in self._used:
-                _append(self._journal, json.dumps({"session": session, "reference": line.reference}) + "\n")
-                self._used[line.reference] = session
-                mine.append(line)
-        return [Payment(line.reference, line.amount) for line in mine]
+        free = [line for line in lines if line.reference not in self._used]
+        fresh = _fewest(free, due.deposit - _total(mine))
+        if fresh is None:
+            return []
+        for line in fresh:
+            # A crash on the way leaves some of them used, for this session: the rest is taken then.
+            _append(self._journal, json.dumps({"session": session, "reference": line.reference}) + "\n")
+            self._used[line.reference] = session
+        return [Payment(_reference([*mine, *fresh]), _total([*mine, *fresh]))]
 
     def pay(self, due: Due) -> bool:
         """Write a pay-out, unless it stands there already."""
@@ -136,6 +141,28 @@ class FileCustodian:
         return list(seen.values())
 
 
+def _total(lines: Iterable[_Line]) -> Fraction:
+    return sum((line.amount for line in lines), Fraction(0))
+
+
+def _fewest(lines: Iterable[_Line], wanted: Fraction) -> list[_Line] | None:
+    """The fewest that make up an amount, with little beyond it; None where all together do not."""
+    left, found = sorted(lines, key=lambda line: (line.amount, line.reference)), list[_Line]()
+    while wanted > 0 and left:
+        enough = (at for at, line in enumerate(left) if line.amount >= wanted)
+        found.append(left.pop(next(enough, -1)))
+        wanted -= found[-1].amount
+    return found if wanted <= 0 else None
+
+
+def _reference(lines: Sequence[_Line]) -> str:
+    """What a payment is called: as its receipt, or, in parts, by a digest over what these are called."""
+    if len(lines) == 1:
+        return lines[0].reference
+    parts = json.dumps(sorted(line.reference for line in lines), separators=(",", ":"))
+    return f"{len(lines)} parts, {hashlib.sha256(parts.encode()).hexdigest()[:_DIGITS]}"
+
+
 def _line(row: Mapping[str, Any]) -> _Line:
     reference, player, currency = (str(row[name]).strip() for name in _IN[:3])
     amount = str(row["amount"]).strip()
@@ -146,7 +173,7 @@ def _line(row: Mapping[str, Any]) -> _Line:
 
 def _rows(path: Path, lines: Iterable[str], columns: Sequence[str]) -> list[dict[str, Any]]:
     if path.suffix == ".jsonl":
-        rows = [json.loads(line, parse_float=Decimal) for line in lines if line.strip()]
+        rows = [json.loads(line, parse_float=str) for line in lines if line.strip()]
     else:
         reader = csv.DictReader(lines, restkey="more")
         rows = list(reader)
@@ -167,7 +194,8 @@ def _csv(row: Sequence[str]) -> str:
 def _exact(amount: Fraction) -> str:
     """A whole number of minor units as a decimal."""
     places = next(places for places in range(40) if (amount * 10**places).denominator == 1)
-    return f"{Decimal(int(amount * 10**places)).scaleb(-places):f}"
+    digits = f"{int(amount * 10**places):0{places + 1}d}"
+    return f"{digits[:-places]}.{digits[-places:]}" if places else digits
 
 
 def _open(path: Path) -> BinaryIO:

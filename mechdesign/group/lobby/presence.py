@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from mechdesign.group.messages import Append
-from mechdesign.group.roster import Member
+from mechdesign.group.roster import Member, is_member_name
 from mechdesign.kernel.crypto import KEY_BYTES, SIGNATURE_BYTES, MemberId, SignatureScheme, Signer
 from mechdesign.kernel.errors import JournalError, LocalProtocolError, WireError
 from mechdesign.kernel.machine import SECOND, Instant
@@ -42,7 +42,6 @@ LIFETIME_MAX_S = 3600
 SEQUENCE_KEY = b"sequence"
 """Where the journal keeps the newest sequence number of ours, in the table ``"lobby"``."""
 
-_NAME_MAX = 64
 _POSSESSION_MAX = 512
 _ADDRESSES_MAX = 4
 _ADDRESS_MAX = 128
@@ -99,7 +98,7 @@ class Presence:
 def well_formed_line(line: Member, possession: bytes) -> bool:
     """Whether keys, name and proof have the sizes that a roster and a record allow."""
     keys = {len(line.id), len(line.curve), len(line.sealing)} == {KEY_BYTES}
-    return keys and 0 < len(line.name) <= _NAME_MAX and is_plain(line.name) and len(possession) <= _POSSESSION_MAX
+    return keys and is_member_name(line.name) and len(possession) <= _POSSESSION_MAX
 
 
 def _address(value: Value) -> bool:
