@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from mechdesign.kernel.errors import ConfigError, InputError
+from mechdesign.kernel.text import visible
 from mechdesign.mechanisms import codec
 from mechdesign.mechanisms.events import Asked
 from mechdesign.mechanisms.play import PASS
@@ -88,7 +89,7 @@ class Person:
         schema = asked.ask.json_schema()
         self._write(f"{asked.mechanism.identifier} asks {asked.player} (with {', '.join(asked.players)})")
         for name, shown in asked.ask.info.items():
-            self._write(f"  {name}: {shown}")
+            self._write(f"  {visible(name)}: {visible(str(shown))}")
         self._write(f"  wanted: {_wanted(schema)}; an empty line passes")
         while True:
             try:
@@ -101,7 +102,7 @@ class Person:
                 report = codec.validate(asked.ask.schema, _typed(line, schema), "your answer")
                 asked.ask.encode(report)
             except InputError as error:
-                self._write(f"  {error}")
+                self._write(f"  {visible(str(error))}")
                 continue
             return report
 

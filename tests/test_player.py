@@ -95,6 +95,12 @@ async def test_a_person_is_asked_again_until_the_answer_fits():
     assert lines.shown.count("alice> ") == 4
 
 
+async def test_what_others_chose_to_be_shown_steers_no_terminal():
+    lines = Lines("")
+    await lines.person()(asked(**{"a\nb": "tea\x1b[2J\u202e"}))
+    assert "  a\\nb: tea\\x1b[2J\\u202e" in lines.shown
+
+
 @pytest.mark.parametrize("typed", [("",), ()])
 async def test_an_empty_line_and_the_end_of_the_input_pass(typed):
     assert await Lines(*typed).person()(asked()) is PASS

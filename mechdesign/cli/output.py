@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from mechdesign.kernel.text import visible
+
 __all__ = ["Table", "emit_json", "exact", "is_terminal", "jsonable", "say", "show", "warn"]
 
 
@@ -14,8 +16,14 @@ def is_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+def _lines(text: str) -> str:
+    # What others wrote may be in any line; it does not steer the terminal.
+    return "\n".join(map(visible, text.split("\n")))
+
+
 def say(text: str = "", *, style: str | None = None) -> None:
-    """Print one line, styled where a person looks at it."""
+    """Print lines, styled where a person looks at them."""
+    text = _lines(text)
     if style is None or not is_terminal():
         print(text, flush=True)
         return
@@ -26,8 +34,8 @@ def say(text: str = "", *, style: str | None = None) -> None:
 
 
 def warn(text: str) -> None:
-    """Print one line on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """Print lines on standard error."""
+    print(_lines(text), file=sys.stderr, flush=True)
 
 
 def exact(amount: Fraction | int) -> str:
@@ -73,7 +81,7 @@ class Table:
     def __init__(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         self.right = [column.startswith(">") for column in columns]
         self.columns = [column.removeprefix(">") for column in columns]
-        self.rows = [[str(cell) for cell in row] for row in rows]
+        self.rows = [[visible(str(cell)) for cell in row] for row in rows]
 
     def lines(self) -> list[str]:
         """The table as plain text: two spaces between columns, no trailing blanks."""

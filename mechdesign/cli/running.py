@@ -24,6 +24,7 @@ from mechdesign.cli.values import ValuesStrategy
 from mechdesign.kernel.config import PRESETS
 from mechdesign.kernel.errors import ConfigError, CongestionError, InputError, LocalProtocolError, MechanismError
 from mechdesign.kernel.identity import fingerprint
+from mechdesign.kernel.text import visible
 from mechdesign.mechanisms import registry
 from mechdesign.mechanisms.events import (
     MemberConvicted,
@@ -120,7 +121,8 @@ class _Running:
         if self.plan.as_json:
             emit_json({"player": self.plan.name, "at_us": time.monotonic_ns() // 1000, **record}, lines=True)
         elif (sentence := as_sentence(record)) is not None:
-            say(sentence)
+            # One event, one line, whatever members put into it.
+            say(visible(sentence))
 
     def _heard(self, event: UserEvent) -> None:
         if isinstance(event, SessionProposed) and self.values is not None:

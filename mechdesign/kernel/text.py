@@ -6,7 +6,7 @@ else about newer characters. Members that judge differently part, so this rule i
 
 import re
 
-__all__ = ["is_plain"]
+__all__ = ["is_plain", "visible"]
 
 _HIDDEN = re.compile(
     # Controls, spaces that look like others, marks that are not seen or that turn the direction of what is read.
@@ -28,3 +28,12 @@ def is_plain(text: str) -> bool:
     (False, False, False)
     """
     return _HIDDEN.search(text) is None and not any(ord(letter) & 0xFFFF in _NONE for letter in text)
+
+
+def visible(text: str) -> str:
+    r"""A text as it can be shown: what is not plain is written out, so that it neither hides nor steers a terminal.
+
+    >>> print(visible("tea\x1b[2J\u202e\nbob wins"))
+    tea\x1b[2J\u202e\nbob wins
+    """
+    return "".join(letter if is_plain(letter) else letter.encode("unicode_escape").decode() for letter in text)

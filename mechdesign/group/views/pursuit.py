@@ -3,6 +3,9 @@
 It begins in the own epoch, or for a joiner in the epoch of its invitation. Whoever sends a certificate, it has to
 follow from what is known; so the only choice that others have is how far they let us come. A joiner's line must stand
 in the roster right after that of its invitation, for a quorum consented to that one and to no later one.
+
+Bounded: how the own epoch ended, and the newest certificates, as many as the annals keep. Whoever is shown certificates
+and never a state would else keep all that there ever are.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from mechdesign.group.channel import channel_of
 from mechdesign.group.messages import EvidenceFound
 from mechdesign.group.roster import Member, Roster
-from mechdesign.group.views.annals import End, contradiction
+from mechdesign.group.views.annals import EPOCHS_KEPT, End, contradiction
 from mechdesign.group.views.statement import carried_digest
 from mechdesign.group.views.succession import EpochCertificate
 from mechdesign.kernel.crypto import SignatureScheme
@@ -28,7 +31,7 @@ class Pursuit:
         expected: who has to stand in the next roster, or None where nobody has to.
 
     Attributes:
-        rosters: the known one and those that followed, oldest first.
+        rosters: the known one and the newest of those that followed, oldest first.
         certificates: how each of them but the last ended.
         state: with what the newest of them begins, once it is known.
         refusal: why none of this can be trusted; empty while it can.
@@ -43,6 +46,8 @@ class Pursuit:
         self._expected = expected
         # By channel.
         self._ends: dict[bytes, End] = {}
+        # Whether certificates were let go between that of the own epoch and the next that is kept.
+        self._gap = False
 
     @property
     def newest(self) -> Roster:
@@ -70,6 +75,9 @@ class Pursuit:
             Whether all of them hold, and proofs against those who signed two ends of one epoch.
         """
         for at, wire in enumerate(wires, place):
+            if at == 1 and place == 0 and self._gap:
+                # It was looked at before, and so was what follows.
+                return True, []
             if at < len(self.certificates):
                 proofs = contradiction(self.rosters[at], self.certificates[at], wire, self._scheme)
                 if proofs is None:
@@ -85,7 +93,7 @@ class Pursuit:
             try:
                 if certificate is None:
                     return False, []
-                roster = certificate.follow(self.rosters[at], self._scheme)
+                roster = certificate.follow(self.newest, self._scheme)
             except VerificationError:
                 return False, []
             if at == 0 and self._expected is not None and self._expected not in roster.members:
@@ -108,6 +116,10 @@ class Pursuit:
         self._ends[channel_of(end.roster)] = end
         self.certificates.append(certificate)
         self.rosters.append(successor)
+        # The own epoch's is none of those that the annals are to keep then, for what they keep has no gap.
+        if len(self.certificates) > EPOCHS_KEPT + 1:
+            self._gap = True
+            del self._ends[channel_of(self.rosters[1])], self.rosters[1], self.certificates[1]
 
     def offer(self, states: Iterable[bytes]) -> bool:
         """Look whether one of these is the state that is wanted."""
