@@ -3,6 +3,8 @@
 Members talk, whisper and write, one of them comes and goes, a liar hoards and floods, strangers bother everybody. After
 each tenth of the rounds the largest of every holding is printed, with all elements that a layer reaches, whether a
 bound is stated for them or not, and the memory of the process, disks included. Exits with 1 if either grows.
+
+Of rosters so many are cached that the memory is flat from some sixty epochs on: 6,000 rounds are the least that tell.
 """
 
 import gc

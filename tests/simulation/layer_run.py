@@ -151,7 +151,7 @@ class Layers:
         others = tuple(member(other) for other in STAYING if other != place)
         layer = self.layers[place]
         self.perform(place, layer.submit(Broadcast(key, 7, data), self.now))
-        self.perform(place, layer.submit(Private(b"p" + key, others, data * 30), self.now))
+        self.perform(place, layer.submit(Private(b"p" + key, others, data.ljust(200)), self.now))
         # The liar never takes one, and the others none while they are in another epoch.
         for letter in (Direct(key, others, data), Direct(b"liar" + key, (member(LIAR),), data)):
             try:
