@@ -94,7 +94,7 @@ Renew: TypeAlias = Callable[[Roster, bytes], tuple[DecisionCore, SessionCore]]
 _DECISION_EVENTS = get_args(DecisionEvent)
 _DECISION_REQUESTS = get_args(DecisionRequest)
 _TOLD = (*get_args(UserEvent), Located)
-_TOO_LATE = "the members changed before it was ordered: propose it again"
+_TOO_LATE = "the members changed before we saw it ordered: look whether others have settled it, or propose it again"
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ class CustodianTable(File):
 
 
 class ProposalTable(File):
-    """A session that this node proposes once, however often it starts, see ``proposals.py``.
+    """A session that this node proposes once, however often it starts, but in one case: see ``proposals.py``.
 
     Attributes:
         label: tells apart the sessions of this file; by default its place in it.

@@ -63,7 +63,7 @@ def test_a_group_that_lost_its_quorum_names_the_missing_members(tmp_path: Path) 
         def only_carol_is_missing() -> bool:
             # In one look: what dave still tells of a link to carol may pass for a way to it, for a moment.
             back = _seen(nodes, "bob").json
-            return back["unreached"] == ["carol"] and back["obstacle"] == "no way to carol"
+            return (back["unreached"], back["obstacle"]) == (["carol"], "no way to carol")
 
         nodes.wait(only_carol_is_missing, "dave is back, and carol is not")
 

@@ -1,4 +1,4 @@
-"""Which entry of a values file answers in which session: nobody else moves that."""
+"""Which entry of a values file answers in which session: what a player has no part in moves nothing."""
 
 from fractions import Fraction
 from types import SimpleNamespace
