@@ -153,6 +153,8 @@ class Stack:
         self._restoring = False
         # Log positions of the epoch: of the last entry, and of the last one that the journal brought back.
         self._position = self._brought_back = -1
+        # Whether the log has come to where it takes no further proposals, before the members change.
+        self._closing = False
         # Proposals of our own that are not ordered yet.
         self._proposed: dict[bytes, None] = {}
         # What the group has no room for, by what names the act: the cores say a thing more than once.
@@ -322,6 +324,7 @@ class Stack:
                 self._proposed.pop(effect.submission.data, None)
                 if self._held and effect.submission.sender == self.signer.public:
                     return [*self._hand_down(now), *self.decision.receive(effect, now)]
+            self._closing |= isinstance(effect, ViewChanging)
             return self.decision.receive(effect, now)
         elif isinstance(effect, Broadcast) and effect.kind == Kind.PROPOSE:
             # Never held back: its party can be told, and asks again.
@@ -370,17 +373,18 @@ class Stack:
         # What is open here ended among those who saw the epoch to its end.
         out += [SessionMissed(session) for session in self.session.open_sessions]
         before, self.roster = self.group.before or self.roster, change.roster
-        self._position = self._brought_back = -1
+        missed = not self._closing and not isinstance(self.decision, Outside)
+        self._position, self._brought_back, self._closing = -1, -1, False
         if change.roster.place(self.signer.public) is None or self._renew is None:
             self.decision, self.session = Outside(), Outside()
             out.append(Removed(change.roster.epoch))
             return
         self.decision, self.session = self._renew(change.roster, change.state)
         self.decision.restore(self._secrets.items())
-        out.append(_begun(before, change.roster))
+        out.append(_begun(before, change.roster, missed))
 
 
-def _begun(before: Roster, roster: Roster) -> ViewBegun:
+def _begun(before: Roster, roster: Roster, missed: bool) -> ViewBegun:
     joined = tuple(member.name for member in roster.members if before.place(member.id) is None)
     left = tuple(member.name for member in before.members if roster.place(member.id) is None)
-    return ViewBegun(roster.epoch, tuple(member.name for member in roster.members), joined, left)
+    return ViewBegun(roster.epoch, tuple(member.name for member in roster.members), joined, left, missed)

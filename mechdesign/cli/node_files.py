@@ -211,12 +211,16 @@ class ValueTable(File):
 
     Attributes:
         mechanism: in sessions of which mechanism, with or without version; ``*`` for any.
+        proposer: only in those that this member proposes; empty for anybody.
+        label: only in the one that it proposes under this label.
         value: its private type, reported truthfully.
         reports: its reports, one for each ask of the session; it passes when they run out.
         absent: it passes.
     """
 
     mechanism: str = "*"
+    proposer: str = ""
+    label: str = ""
     value: Any = None
     reports: tuple[Any, ...] | None = Field(default=None, min_length=1)
     absent: bool = False
@@ -229,6 +233,8 @@ class ValueTable(File):
                 "an answer has exactly one of `value`, `reports` and `absent = true`, not "
                 + (" and ".join(given) or "none")
             )
+        if self.label and not self.proposer:
+            raise ValueError(f"the label {self.label!r} is one of somebody's proposals: name the `proposer`, too")
         return self
 
     def _has(self) -> tuple[bool, bool, bool]:
@@ -236,7 +242,7 @@ class ValueTable(File):
 
 
 class ValuesFile(File):
-    """What one party answers: the k-th fitting entry in the k-th session of a mechanism, then the last one again."""
+    """What one party answers: of the entries that fit best the k-th in the k-th such session, then the last again."""
 
     answer: tuple[ValueTable, ...] = Field(min_length=1)
 

@@ -15,6 +15,7 @@ from mechdesign.cli.events import as_record, as_sentence
 from mechdesign.cli.exits import Exit
 from mechdesign.cli.foundings import foundings, read_founding
 from mechdesign.cli.node_files import ProposalTable, load_values_file
+from mechdesign.cli.notebook import Notebook
 from mechdesign.cli.obstacle import obstacle
 from mechdesign.cli.output import emit_json, say, warn
 from mechdesign.cli.plan import Plan
@@ -22,6 +23,7 @@ from mechdesign.cli.proposals import Proposals
 from mechdesign.cli.standing import Pulse, standing
 from mechdesign.cli.values import ValuesStrategy
 from mechdesign.kernel.config import PRESETS
+from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.errors import ConfigError, CongestionError, InputError, LocalProtocolError, MechanismError
 from mechdesign.kernel.identity import fingerprint
 from mechdesign.kernel.text import visible
@@ -29,6 +31,7 @@ from mechdesign.mechanisms import registry
 from mechdesign.mechanisms.events import (
     MemberConvicted,
     ProposeSession,
+    Removed,
     SessionAborted,
     SessionMissed,
     SessionProposed,
@@ -66,13 +69,15 @@ class _Running:
         self.changed = asyncio.Event()
         self._pulse = Pulse()
         file = plan.file
-        self.values = ValuesStrategy(load_values_file(file.player.values)) if file.player.values else None
-        own = [registry.load(name) for name in file.load]
-        self.proposals = Proposals(((each.after, _request(each, own)) for each in file.propose), plan.identity.public)
         try:
             file.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise ConfigError(f"data: the folder {file.data} cannot be made: {error.strerror}") from error
+        self.notebook = Notebook(file.data / "notebook.jsonl")
+        self.values = self._values()
+        own = [registry.load(name) for name in file.load]
+        requests = ((each.after, _request(each, own)) for each in file.propose)
+        self.proposals = Proposals(requests, plan.identity.public, self.notebook)
         # The journal brings back this epoch only.
         for found in foundings(file.data, plan.roster.group):
             self.proposals.end(found.session, found)
@@ -109,6 +114,11 @@ class _Running:
             here=plan.here,
         )
 
+    def _values(self) -> ValuesStrategy | None:
+        if (file := self.plan.file.player.values) is None:
+            return None
+        return ValuesStrategy(load_values_file(file), self.notebook.counted, self.notebook.write)
+
     def _strategy(self) -> Strategy:
         if self.values is not None:
             return self.values
@@ -138,18 +148,24 @@ class _Running:
     def _note(self, event: UserEvent) -> None:
         """Know what was proposed, and what has ended."""
         match event:
-            case SessionProposed(session):
-                # None where it has ended by now, as in a replay: then its transcript tells.
-                if (setting := self.node.setting(session)) is not None:
-                    self.proposals.founded(setting.founding.sender, setting.proposal.nonce)
+            case SessionProposed(key=key, nonce=nonce):
+                self.proposals.founded(MemberId(key), nonce)
             case Settled(session=session, transcript=data) | SessionAborted(session=session, transcript=data):
                 self.proposals.end(session, read_founding([data or b""], self.plan.roster.group))
                 self.aborted += isinstance(event, SessionAborted)
             case SessionMissed(session):
                 self.proposals.end(session, None)
-            case ViewBegun():
-                self.proposals.begin_epoch()
+            case ViewBegun(missed=missed):
+                self.proposals.begin_epoch(self.node.roster.digest, missed=missed)
+                self.warn_of_doubt()
+            case Removed():
+                self.proposals.leave()
         self.changed.set()
+
+    def warn_of_doubt(self) -> None:
+        """Say what is not proposed, since the others may have settled it without us."""
+        for label in self.proposals.doubtful:
+            self.tell({"event": "doubtful", "label": label})
 
     def propose_what_is_due(self) -> None:
         """Propose what waits for no further session to end."""
@@ -247,6 +263,7 @@ async def run_node(plan: Plan) -> Exit:
     control = Control(plan.file.data, answers)
     try:
         await node.start()
+        running.proposals.enter(node.roster.digest)
         await control.start()
     except BaseException:
         await node.stop()
@@ -264,6 +281,7 @@ async def run_node(plan: Plan) -> Exit:
             "pid": os.getpid(),
         }
     )
+    running.warn_of_doubt()
     work = asyncio.create_task(node.run())
     follow = asyncio.create_task(running.follow())
     status = asyncio.create_task(running.report_status())

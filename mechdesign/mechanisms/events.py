@@ -60,6 +60,8 @@ class SessionProposed:
         payment_max: the most that a player can owe, or None for any.
         custodian: name of the member that holds the deposits, or empty.
         members: how many members the group has: so many less t, and one more, who are absent keep sealed reports shut.
+        key: the proposer's.
+        nonce: of the proposal; one that was made under a label has the label's.
     """
 
     session: SessionId
@@ -77,6 +79,8 @@ class SessionProposed:
     payment_max: Fraction | None = None
     custodian: str = ""
     members: int = 0
+    key: bytes = b""
+    nonce: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,12 +314,14 @@ class ViewBegun:
         members: everybody's names, in roster order.
         joined: names of those who came in.
         left: names of those who went.
+        missed: whether we did not get to the end of the epoch before: others may know of sessions in it that we do not.
     """
 
     epoch: int
     members: tuple[str, ...]
     joined: tuple[str, ...]
     left: tuple[str, ...]
+    missed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -255,6 +255,8 @@ class SessionCore:
             proposal.payment_max,
             proposal.custodian,
             len(self._names),
+            event.proposer,
+            proposal.nonce,
         )
         return (told, *answers)
 
