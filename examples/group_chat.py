@@ -4,7 +4,7 @@ Each member starts it on its own host with the configuration of its node (see do
 
     python examples/group_chat.py alice.toml
 
-What is typed is said to all. A member that comes back reads all that was said while it was away.
+What is typed is said to all. A member that comes back is told all that was said since the members last changed.
 """
 
 import asyncio

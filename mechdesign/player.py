@@ -90,7 +90,7 @@ class Person:
         self._write(f"{asked.mechanism.identifier} asks {asked.player} (with {', '.join(asked.players)})")
         for name, shown in asked.ask.info.items():
             self._write(f"  {visible(name)}: {visible(str(shown))}")
-        self._write(f"  wanted: {_wanted(schema)}; an empty line passes")
+        self._write(f"  wanted: {visible(_wanted(schema))}; an empty line passes")
         while True:
             try:
                 line = (await self._read(f"{asked.player}> ")).strip()

@@ -36,6 +36,7 @@ def audit(
     from mechdesign.cli.roster_files import load_roster_file
     from mechdesign.decision.histories import compare
     from mechdesign.kernel.errors import ConfigError, VerificationError
+    from mechdesign.kernel.text import visible
 
     known = load_roster_file(roster).roster if roster is not None else None
     try:
@@ -44,7 +45,7 @@ def audit(
         if set(theirs.rosters) - set(mine.rosters):
             mine = read_history(one, known, *theirs.rosters.values())
     except VerificationError as error:
-        say(f"does not hold: {error.check}: {error}", style="red")
+        say(visible(f"does not hold: {error.check}: {error}"), style="red")
         raise typer.Exit(Exit.DOES_NOT_HOLD) from error
     found = compare(mine, theirs)
     if found.apart:

@@ -74,19 +74,20 @@ def decide(
 def _show(decided: "Decided", orders: int, *, explain: bool) -> None:
     from mechdesign.cli.instead import instead
     from mechdesign.cli.output import Table, exact, say, show
+    from mechdesign.kernel.text import visible
 
     result = decided.result
     say(decided.mechanism.identifier, style="bold")
-    say(f"outcome  {result.outcome}")
+    say(visible(f"outcome  {result.outcome}"))
     for tie in result.ties:
-        say(f"tie      {tie}")
+        say(visible(f"tie      {tie}"))
     if orders:  # computed only now, so that nobody waits for the outcome itself
         others = decided.alternatives(orders)
         for line in instead(decided.result, decided.context.players, others, " (--orders)"):
-            say(f"instead  {line}")
+            say(visible(f"instead  {line}"))
     if explain:
         for reason in result.why:
-            say(f"why      {reason}")
+            say(visible(f"why      {reason}"))
     say()
     rows = [[player, exact(net)] for player, net in result.transfers(decided.context.players).items()]
     rows += [[account.value, exact(net)] for account, net in result.accounts().items()]

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ __all__ = ["JOURNAL", "JournalFile", "is_journal", "read_journal_file"]
 
 JOURNAL = "journal.sqlite3"
 """What the journal in a node's data folder is called."""
+
+_END = b"end"
+# How the key of an epoch's end begins in its table; see `mechdesign.group.views.annals`.
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,39 @@ class JournalFile:
                 "begins: name it with --roster"
             )
         return found
+
+    def check_beginning(self, reading: "Reading", scheme: "SignatureScheme") -> None:
+        """Check that the epoch began as the journal says: with nothing if it is a group's first, or else as signed.
+
+        Raises:
+            VerificationError: no quorum of the epoch before has signed this state, or the journal does not show it.
+        """
+        from mechdesign.group.views.statement import carried_digest
+        from mechdesign.kernel.errors import VerificationError
+
+        if reading.roster.epoch == 0 and not reading.state:
+            return
+        carried = carried_digest(reading.state)
+        if not any(successor == reading.roster and state == carried for successor, state in self._ends(scheme)):
+            said = f"the balances with which it says that epoch {reading.roster.epoch} began"
+            raise VerificationError("succession", f"{self.path.name}: no quorum in this journal has signed {said}")
+
+    def _ends(self, scheme: "SignatureScheme") -> Iterator[tuple["Roster", bytes]]:
+        """The roster to which each end of an epoch leads that a quorum has signed, and the digest of its state."""
+        from mechdesign.group.roster import Roster
+        from mechdesign.group.views.succession import EpochCertificate
+        from mechdesign.kernel.errors import VerificationError, WireError
+        from mechdesign.kernel.wire import decode
+
+        for table, key, data in self.records:
+            if table != "view" or not key.startswith(_END):
+                continue
+            try:
+                match decode(data, bytes_max=len(data)):
+                    case (bytes(roster), bytes(wire)) if (end := EpochCertificate.parse(wire)) is not None:
+                        yield end.follow(Roster.parse(roster), scheme), end.state
+            except (WireError, VerificationError):
+                continue  # whatever it is, it shows nothing
 
 
 def is_journal(path: Path) -> bool:

@@ -102,10 +102,11 @@ def _read(paths: list[Path], roster: Path | None, load: list[str] | None) -> "li
     from mechdesign.cli.roster_files import load_roster_file
     from mechdesign.cli.transactions import transactions_of
     from mechdesign.kernel.errors import VerificationError
+    from mechdesign.kernel.text import visible
 
     known = load_roster_file(roster).roster if roster is not None else None
     try:
         return transactions_of(paths, known, tuple(load or ()))
     except VerificationError as error:
-        say(f"does not hold: {error.check}: {error}", style="red")
+        say(visible(f"does not hold: {error.check}: {error}"), style="red")
         raise typer.Exit(Exit.DOES_NOT_HOLD) from error

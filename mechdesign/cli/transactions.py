@@ -64,8 +64,8 @@ def transactions_of(paths: list[Path], roster: Roster | None = None, load: tuple
     Raises:
         ConfigError: a file cannot be read, there is none, they are of different groups, or a journal's is not known.
         JournalError: a journal is damaged.
-        VerificationError: a session does not hold, or two files differ about one and it cannot be said which counts;
-            the message names the files.
+        VerificationError: a session does not hold, nobody signed what a journal's epoch began with, or two files differ
+            about a session and it cannot be said which counts; the message names the files.
     """
     own = [registry.load(name) for name in load]
     files = [file for path in paths for file in (_within(path) if path.is_dir() else [path])]
@@ -83,6 +83,7 @@ def transactions_of(paths: list[Path], roster: Roster | None = None, load: tuple
         reading = journal.reading(known.get(journal.roster), Ed25519())
         if roster is not None and reading.roster != roster:
             raise VerificationError("roster", f"{file.name}: the journal is of another roster")
+        journal.check_beginning(reading, Ed25519())
         try:
             epoch = _Epoch(reading.roster, replay(reading, Ed25519(), lambda said: Auditor(own).recompute(said)))
         except VerificationError as error:

@@ -51,6 +51,7 @@ def verify(
     from mechdesign.cli.roster_files import load_roster_file
     from mechdesign.decision.policing import EVIDENCE_BYTES_MAX
     from mechdesign.kernel.errors import VerificationError
+    from mechdesign.kernel.text import visible
 
     known = load_roster_file(roster).roster if roster is not None else None
     try:
@@ -67,12 +68,13 @@ def verify(
         if as_json:
             emit_json({"holds": False, "check": error.check, "problem": str(error), "member": error.member})
         else:
-            say(f"does not hold: {error.check}: {error}{whose}", style="red")
+            say(visible(f"does not hold: {error.check}: {error}{whose}"), style="red")
         raise typer.Exit(Exit.DOES_NOT_HOLD) from error
     if as_json:
         emit_json({"holds": True, **found.data})
     else:
-        say("\n".join([found.line, *(found.details if explain else ())]))
+        # Members choose what outcomes are called: that begins no line of its own.
+        say("\n".join(map(visible, [found.line, *(found.details if explain else ())])))
 
 
 @contextmanager

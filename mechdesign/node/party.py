@@ -1,6 +1,7 @@
 """The party of a node: its strategy is asked, and whoever waits for the end of a session is told."""
 
 import asyncio
+import contextlib
 import inspect
 import logging
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import Any, TypeAlias
 from mechdesign.kernel.errors import InputError, MechdesignError
 from mechdesign.mechanisms.events import Asked, Progress, SessionAborted, SessionMissed, Settled, UserEvent
 from mechdesign.mechanisms.play import PASS
-from mechdesign.player import Strategy
+from mechdesign.player import Person, Strategy
 
 __all__ = ["End", "Party"]
 
@@ -32,6 +33,8 @@ class Party:
     def __init__(self, strategy: Strategy | None, report: Callable[[bytes, int, Any], None]) -> None:
         self._strategy = strategy
         self._report = report
+        # What a person types would answer the question of another session, if that came in between.
+        self._turn = asyncio.Lock() if isinstance(strategy, Person) else contextlib.nullcontext()
         self._answers: dict[asyncio.Task[None], Asked] = {}
         self._ends: dict[bytes, End] = {}
         self._waiting: dict[asyncio.Future[End], bytes | None] = {}
@@ -89,9 +92,10 @@ class Party:
 
     async def _answer(self, asked: Asked, strategy: Strategy) -> None:
         try:
-            value = strategy(asked)
-            if inspect.isawaitable(value):
-                value = await value
+            async with self._turn:
+                value = strategy(asked)
+                if inspect.isawaitable(value):
+                    value = await value
         except MechdesignError as error:
             log.error("%s passes: %s", asked.player, error)
             value = PASS

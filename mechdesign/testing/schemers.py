@@ -38,7 +38,7 @@ from mechdesign.mechanisms.result import Outcome, Result
 from mechdesign.mechanisms.session import Lookup, lookup_with
 from mechdesign.testing.stacks import StackCluster, phases
 
-__all__ = ["SCHEMES", "Clerk", "Scheme"]
+__all__ = ["HOARDED_S", "SCHEMES", "Clerk", "Scheme"]
 
 _AT_ONCE = 10
 """So many sessions a schemer proposes each time."""
@@ -47,6 +47,9 @@ _WITHOUT_END = 8
 """So many times one that hoards proposes: all together more than one proposer can have open."""
 
 _LONG_MS = 3_600_000
+
+HOARDED_S = 4 * _LONG_MS / 1000
+"""What is hoarded ends by the members' timers after so many seconds at most: enrolment and three more phases."""
 
 
 class Nothing(Outcome):

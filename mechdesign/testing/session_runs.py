@@ -41,7 +41,7 @@ from mechdesign.testing.network import CALM
 from mechdesign.testing.remembered import remembered_points, remembered_reading
 from mechdesign.testing.scenario import Scenario
 from mechdesign.testing.schedule import draw
-from mechdesign.testing.schemers import SCHEMES, Clerk, Scheme
+from mechdesign.testing.schemers import HOARDED_S, SCHEMES, Clerk, Scheme
 from mechdesign.testing.session_cases import CASES, Villain
 from mechdesign.testing.session_ends import agreed, check_convictions, check_settlement, reasons
 from mechdesign.testing.session_mix import answers, electorate, remembering, session
@@ -238,6 +238,12 @@ class _Group(SimulatedGroup):
     def _decides(self, place: int) -> bool:
         return isinstance(self.cluster.stack(place).decision, DecisionCore)
 
+    @property
+    def patience_s(self) -> float:
+        """How long it may take: a change waits for hoarded sessions as long as their phases last, and no longer."""
+        hoarded = self.changing and any(not _scheme(each).ends for each in self.villains.values())
+        return _PATIENCE_S + hoarded * HOARDED_S
+
     def done(self) -> bool:
         """Whether all that honest members wanted has ended everywhere, and nothing is open that is to end."""
         if len(self.live) < len(self.honest) - self.changing:
@@ -326,8 +332,8 @@ def play_sessions(case: str, conditions: str, seed: int, sessions: int, *, audit
 
 def _judged(group: _Group, played: Played, keepers: Mapping[int, Bookkeeper], audited: int) -> Played:
     cluster = group.cluster
-    if not group.run_until(group.done, _PATIENCE_S):
-        raise Violation(f"sessions are open after {_PATIENCE_S} s: {group.describe()}")
+    if not group.run_until(group.done, group.patience_s):
+        raise Violation(f"sessions are open after {group.patience_s} s: {group.describe()}")
     seconds = group.simulator.now / SECOND
     group.run(_LAST_WORDS_S)
     live = group.live

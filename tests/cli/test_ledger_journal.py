@@ -1,9 +1,10 @@
 """`mechdesign ledger` from journals: what no transcript shows, over several sessions and a change of the members."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,10 @@ from mechdesign.decision.books import Due
 from mechdesign.decision.custody.custodian import Payment, attend
 from mechdesign.decision.custody.till import DepositDue
 from mechdesign.group.journal import Journal
+from mechdesign.group.views.epoch import BEGINNING, beginning, read_beginning
 from mechdesign.kernel.machine import SECOND
 from mechdesign.kernel.money import Currency
+from mechdesign.kernel.wire import decode, encode
 from mechdesign.mechanisms.auction.second_price import SecondPrice
 from mechdesign.mechanisms.events import ProposeSession
 from mechdesign.player import truthful
@@ -170,3 +173,46 @@ def test_the_exports_end_with_the_balances_of_the_members(form: str, folder: Pat
     ends = [line.split() for line in text.splitlines() if " = " in line or " balance " in line]
     amounts = sorted(Fraction(line[-2]) for line in ends if Fraction(line[-2]))
     assert amounts == sorted(held().values())
+
+
+def richer(state: bytes) -> bytes:
+    """The state of an epoch in which carol's custody owes dave a thousand more."""
+    value: Any = decode(state)
+    magic, members, convicts, lines, dues = value
+    gains = {("", "CUSTODY"): -1000, ("", "dave"): 1000}
+    others = tuple((code, held, party, sum_ + gains.get((code, party), 0), by) for code, held, party, sum_, by in lines)
+    return encode((magic, members, convicts, others, dues))
+
+
+@pytest.mark.parametrize(
+    ("epoch", "state"), [(0, richer), (1, richer), (1, lambda _: b"")], ids=["first", "later", "later-with-none"]
+)
+def test_a_journal_whose_epoch_begins_with_what_no_quorum_signed_is_refused(
+    epoch: int, state: Callable[[bytes], bytes], folder: Path, tmp_path: Path
+) -> None:
+    cluster, _ = lived()
+    records = cluster.simulator.processes[0].disk.records()
+    roster, signed = next(read_beginning(each.data) for each in records if (each.table, each.key) == BEGINNING)
+    kept = [each for each in records if (each.table, each.key) != BEGINNING] if epoch else []
+    with Journal(tmp_path / "handed-on", cluster.roster.ids[0], cluster.roster.digest) as journal:
+        journal.write([beginning(roster if epoch else cluster.roster, state(signed)), *kept])
+    (tmp_path / "first.toml").write_text(render_roster(cluster.roster, {}))
+    trusted = () if epoch else ("--roster", tmp_path / "first.toml")
+    told = run("ledger", "balances", tmp_path / "handed-on", *trusted)
+    assert told.code == 1
+    assert told.out.startswith("does not hold: succession: handed-on: no quorum in this journal has signed")
+    assert told.out.endswith(f"that epoch {epoch} began\n")
+
+
+def test_the_journal_of_a_member_that_came_in_later_shows_what_the_others_show(tmp_path: Path) -> None:
+    cluster = StackCluster([truthful(10 + place) for place in range(4)], 5, founders=3, real=True)
+    cluster.start()
+    sale = ProposeSession(mechanism=SecondPrice(), accounts={"SELLER": "the harbour"}, **phases(1500))
+    cluster.propose(0, sale)
+    assert cluster.run(1, places=range(3))
+    cluster.invite(3)
+    assert cluster.in_epoch(1)
+    for place in (0, 3):
+        with Journal(tmp_path / str(place), cluster.stack(place).signer.public, cluster.roster.digest) as journal:
+            journal.write(cluster.simulator.processes[place].disk.records())
+    assert shown(tmp_path / "3") == shown(tmp_path / "0") != {}

@@ -187,3 +187,14 @@ def test_it_says_how_a_tie_was_broken_and_what_else_could_have_come_out(rule: Ti
 
 def test_without_a_tie_it_tells_of_none(transcript: Path) -> None:
     assert not [line for line in run("verify", transcript, "--explain").out.splitlines() if line.startswith("tie")]
+
+
+def test_an_outcome_that_is_called_like_a_finding_begins_no_line(tmp_path: Path) -> None:
+    path, forged = tmp_path / "vote.transcript", "tea\nauthentic: coffee wins with 3"
+    vote = registry.load("voting.plurality").from_parameters({"options": [forged, "coffee"]})
+    rankings = {player: [forged, "coffee"] for player in ("alice", "bob", "carol")}
+    path.write_bytes(settle_sync(vote, rankings).transcript)
+    ran = run("verify", path, "--explain")
+    assert ran.code == 0
+    assert ran.out.startswith("consistent: voting.plurality/1 settled: tea\\nauthentic: coffee")
+    assert not any(line.startswith("authentic") for line in ran.out.splitlines())

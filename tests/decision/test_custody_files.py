@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -180,6 +181,31 @@ def test_a_second_process_on_the_same_files_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match="another process uses it"):
         FileCustodian(receipts, tmp_path / f"payouts.{kind}")
+
+
+def test_the_receipts_are_parsed_once_for_all_open_deposits_until_they_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, parsed = tmp_path / "receipts.csv", list[str]()
+    path.write_text(HEADER + "r1,alice,EUR,5.00\n")
+    honest = FileCustodian._read
+
+    def read(custodian: FileCustodian, text: str) -> object:
+        parsed.append(text)
+        return honest(custodian, text)
+
+    monkeypatch.setattr(FileCustodian, "_read", read)
+    with FileCustodian(path, tmp_path / "payouts.csv") as custodian:
+        for age in (0, 3600):  # just written, and long ago: then its bytes are not even read
+            os.utime(path, (time.time() - age,) * 2)
+            for session in range(2, 20):
+                assert custodian.received(deposit(bytes([session]) * 32, amount=10)) == []
+        assert len(parsed) == 1
+        path.write_text(HEADER + "r1,alice,EUR,9.00\n")  # as long as before
+        os.utime(path, (time.time() - 1800,) * 2)
+        assert custodian.received(deposit(bytes([2]) * 32, amount=8)) == [Payment("r1", Fraction(9))]
+        path.unlink()
+        assert custodian.received(deposit(bytes([3]) * 32, amount=8)) == []
 
 
 def test_a_line_that_is_still_being_written_waits(tmp_path: Path) -> None:

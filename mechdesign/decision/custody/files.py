@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ __all__ = ["FileCustodian"]
 
 _FILE_BYTES_MAX = 64 << 20
 _DIGITS = 32
+_TICK_NS = 2_000_000_000
 _AMOUNT = re.compile(r"[0-9]{1,40}(\.[0-9]{1,18})?", re.ASCII)
 _IN = ("reference", "player", "currency", "amount")
 _OUT = ("session", "party", "currency", "amount")
@@ -74,6 +76,10 @@ class FileCustodian:
             self._files = opening.pop_all()
         if payouts.suffix != ".jsonl" and not payouts.stat().st_size:
             _append(self._out, _csv(_OUT))
+        # What the file of receipts held when it was last read: every open deposit asks for it, again and again.
+        self._stamp: tuple[int, ...] = ()
+        self._digest = b""
+        self._lines: dict[tuple[str, str], list[_Line]] = {}
 
     def received(self, due: DepositDue) -> Sequence[Payment]:
         """The deposit as one payment, once unused receipts of the player make it up: as few as it takes.
@@ -85,7 +91,7 @@ class FileCustodian:
             ConfigError: the file of receipts is not one.
         """
         session = due.session.hex()
-        lines = [line for line in self._read() if (line.player, line.currency) == (due.name, due.currency)]
+        lines = self._look().get((due.name, due.currency), [])
         lines = [line for line in lines if (line.amount * 10**due.decimals).denominator == 1]
         mine = [line for line in lines if self._used.get(line.reference) == session]
         free = [line for line in lines if line.reference not in self._used]
@@ -120,15 +126,29 @@ class FileCustodian:
     ) -> None:
         self.close()
 
-    def _read(self) -> list[_Line]:
+    def _look(self) -> Mapping[tuple[str, str], list[_Line]]:
+        """The receipts by player and currency, read again only where the file may have changed."""
         try:
-            if self._receipts.stat().st_size > _FILE_BYTES_MAX:
+            found = self._receipts.stat()
+            if found.st_size > _FILE_BYTES_MAX:
                 raise ConfigError(f"{self._receipts}: longer than {_FILE_BYTES_MAX} bytes")
-            text = self._receipts.read_text(encoding="utf-8")
+            stamp = found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+            if stamp != self._stamp:
+                data = self._receipts.read_bytes()
+                if (content := hashlib.sha256(data).digest()) != self._digest:
+                    lines = self._read(data.decode())
+                    self._lines, self._digest = {}, content
+                    for line in lines:
+                        self._lines.setdefault((line.player, line.currency), []).append(line)
+                # What is written within one tick of a file system's clock looks the same: then its bytes are compared.
+                self._stamp = stamp if time.time_ns() - found.st_mtime_ns > _TICK_NS else ()
         except FileNotFoundError:
-            return []
+            return {}
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{self._receipts}: cannot be read: {error}") from error
+        return self._lines
+
+    def _read(self, text: str) -> list[_Line]:
         whole = text[: text.rfind("\n") + 1]
         try:
             lines = [_line(row) for row in _rows(self._receipts, whole.splitlines(keepends=True), _IN)]
