@@ -33,6 +33,7 @@ from mechdesign.cli import (
     node,
     roster,
     status,
+    succession,
     verify,
     who,
 )
@@ -115,6 +116,7 @@ app.command("status")(status.status)
 app.command("demo")(demo.demo)
 app.command("verify")(verify.verify)
 app.command("audit")(audit.audit)
+app.command("succession")(succession.succession)
 app.command("roll")(ballot.roll)
 app.command("ballot")(ballot.ballot)
 app.command("carry")(ballot.carry)

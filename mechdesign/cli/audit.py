@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mechdesign.cli.exits import Exit
+from mechdesign.cli.succession import Succeeding, known_rosters
 
 if TYPE_CHECKING:
     from mechdesign.decision.histories import Comparison, History
@@ -22,6 +23,7 @@ def audit(
     roster: Annotated[
         Path | None, typer.Option(help="The group's roster; needed where a journal does not hold it (its first epoch).")
     ] = None,
+    followed: Succeeding = None,
     out: Annotated[Path | None, typer.Option(help="A folder for the evidence, one file for each member.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as one JSON object.")] = False,
 ) -> None:
@@ -33,17 +35,16 @@ def audit(
     Exits with 0 where the histories agree, with 1 where they do not, and with 2 where they are of different groups.
     """
     from mechdesign.cli.output import emit_json, say
-    from mechdesign.cli.roster_files import load_roster_file
     from mechdesign.decision.histories import compare
     from mechdesign.kernel.errors import ConfigError, VerificationError
     from mechdesign.kernel.text import visible
 
-    known = load_roster_file(roster).roster if roster is not None else None
     try:
-        mine = read_history(one, known)
-        theirs = read_history(other, known, *mine.rosters.values())
+        known = known_rosters(roster, followed)
+        mine = read_history(one, *known)
+        theirs = read_history(other, *known, *mine.rosters.values())
         if set(theirs.rosters) - set(mine.rosters):
-            mine = read_history(one, known, *theirs.rosters.values())
+            mine = read_history(one, *known, *theirs.rosters.values())
     except VerificationError as error:
         say(visible(f"does not hold: {error.check}: {error}"), style="red")
         raise typer.Exit(Exit.DOES_NOT_HOLD) from error
@@ -70,7 +71,7 @@ def _whose(history: "History") -> str:
     return ", ".join([*said[:1], *(["…"] if len(said) > 2 else []), *said[1:][-1:]]) or "no known epoch"
 
 
-def read_history(path: Path, *rosters: "Roster | None") -> "History":
+def read_history(path: Path, *rosters: "Roster") -> "History":
     """What a transcript, a journal, or a data folder shows.
 
     Args:
@@ -90,8 +91,7 @@ def read_history(path: Path, *rosters: "Roster | None") -> "History":
     scheme = Ed25519()
     history = History(scheme)
     for roster in rosters:
-        if roster is not None:
-            history.add_roster(roster)
+        history.add_roster(roster)
     found = [*sorted(path.rglob("*.transcript")), path / "journal.sqlite3"] if path.is_dir() else [path]
     files = [file for file in found if not path.is_dir() or file.exists()]
     if not files:

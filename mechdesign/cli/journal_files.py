@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mechdesign.group.reading import Reading
     from mechdesign.group.roster import Roster
+    from mechdesign.group.views.succession import EpochCertificate
     from mechdesign.kernel.crypto import MemberId, SignatureScheme
 
 __all__ = ["JOURNAL", "JournalFile", "is_journal", "read_journal_file"]
@@ -75,12 +76,13 @@ class JournalFile:
         if reading.roster.epoch == 0 and not reading.state:
             return
         carried = carried_digest(reading.state)
-        if not any(successor == reading.roster and state == carried for successor, state in self._ends(scheme)):
+        ends = ((end.successor(roster), end.state) for roster, end in self.ends(scheme))
+        if (reading.roster, carried) not in ends:
             said = f"the balances with which it says that epoch {reading.roster.epoch} began"
             raise VerificationError("succession", f"{self.path.name}: no quorum in this journal has signed {said}")
 
-    def _ends(self, scheme: "SignatureScheme") -> Iterator[tuple["Roster", bytes]]:
-        """The roster to which each end of an epoch leads that a quorum has signed, and the digest of its state."""
+    def ends(self, scheme: "SignatureScheme") -> Iterator[tuple["Roster", "EpochCertificate"]]:
+        """The epochs whose ends it holds, as a quorum of each has signed them, with their rosters."""
         from mechdesign.group.roster import Roster
         from mechdesign.group.views.succession import EpochCertificate
         from mechdesign.kernel.errors import VerificationError, WireError
@@ -92,7 +94,9 @@ class JournalFile:
             try:
                 match decode(data, bytes_max=len(data)):
                     case (bytes(roster), bytes(wire)) if (end := EpochCertificate.parse(wire)) is not None:
-                        yield end.follow(Roster.parse(roster), scheme), end.state
+                        epoch = Roster.parse(roster)
+                        end.follow(epoch, scheme)
+                        yield epoch, end
             except (WireError, VerificationError):
                 continue  # whatever it is, it shows nothing
 

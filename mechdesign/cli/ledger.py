@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mechdesign.cli.exits import Exit
+from mechdesign.cli.succession import Succeeding, known_rosters
 
 if TYPE_CHECKING:
     from mechdesign.cli.journals import Transaction
@@ -40,6 +41,7 @@ def export(
         typer.Option("--date", formats=["%Y-%m-%d"], help="The date of all entries: a log has none (default: today)."),
     ] = None,
     roster: _Roster = None,
+    followed: Succeeding = None,
     load: _Load = None,
 ) -> None:
     """Write the ledger that follows from transcripts and journals; each session is verified, as ``verify`` does.
@@ -53,7 +55,7 @@ def export(
     if form not in FORMATS:
         raise ConfigError(f"--format: {form!r} is not one of {', '.join(FORMATS)}")
     chosen: Format = form  # type: ignore[assignment]  # just checked
-    found = _read(paths, roster, load)
+    found = _read(paths, roster, followed, load)
     typer.echo(render(found, chosen, day.date() if day is not None else date.today()), nl=False)
 
 
@@ -61,6 +63,7 @@ def export(
 def balances(
     paths: _Paths,
     roster: _Roster = None,
+    followed: Succeeding = None,
     load: _Load = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -68,7 +71,7 @@ def balances(
     from mechdesign.cli import journals
     from mechdesign.cli.output import Table, emit_json, exact, show
 
-    found = _read(paths, roster, load)
+    found = _read(paths, roster, followed, load)
     held = journals.balances(found)
     if as_json:
         lines = [
@@ -97,16 +100,14 @@ def confirm(
     say("\n".join(answer["open"]) if answer["open"] else "no payment is waited for")
 
 
-def _read(paths: list[Path], roster: Path | None, load: list[str] | None) -> "list[Transaction]":
+def _read(paths: list[Path], roster: Path | None, followed: Path | None, load: list[str] | None) -> "list[Transaction]":
     from mechdesign.cli.output import say
-    from mechdesign.cli.roster_files import load_roster_file
     from mechdesign.cli.transactions import transactions_of
     from mechdesign.kernel.errors import VerificationError
     from mechdesign.kernel.text import visible
 
-    known = load_roster_file(roster).roster if roster is not None else None
     try:
-        return transactions_of(paths, known, tuple(load or ()))
+        return transactions_of(paths, known_rosters(roster, followed), tuple(load or ()))
     except VerificationError as error:
         say(visible(f"does not hold: {error.check}: {error}"), style="red")
         raise typer.Exit(Exit.DOES_NOT_HOLD) from error

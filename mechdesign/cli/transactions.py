@@ -53,12 +53,14 @@ class _Shown:
         return said.verdict, said.digest, said.aborted, said.players, said.received, said.flows
 
 
-def transactions_of(paths: list[Path], roster: Roster | None = None, load: tuple[str, ...] = ()) -> list[Transaction]:
+def transactions_of(
+    paths: list[Path], rosters: tuple[Roster, ...] = (), load: tuple[str, ...] = ()
+) -> list[Transaction]:
     """The transactions in log order, each session once, parties by the newest roster's names.
 
     Args:
         paths: transcripts, journals and folders of them.
-        roster: the roster that every transcript and journal has to be of, if one is given.
+        rosters: of what epochs every transcript and journal has to be, the first one first; none for any.
         load: further mechanisms.
 
     Raises:
@@ -75,21 +77,22 @@ def transactions_of(paths: list[Path], roster: Roster | None = None, load: tuple
     journals = [file for file in files if is_journal(file)]
     for file in files:
         if file not in journals:
-            _note(found, file, _chunks(file), Auditor(own), roster)
-    known = {each.digest: each for each in (*(shown.report.roster for shown in found.values()), roster) if each}
+            _note(found, file, _chunks(file), Auditor(own), rosters)
+    known = {each.digest: each for each in (*(shown.report.roster for shown in found.values()), *rosters)}
     epochs: dict[bytes, _Epoch] = {}
     for file in journals:
         journal = read_journal_file(file)
         reading = journal.reading(known.get(journal.roster), Ed25519())
-        if roster is not None and reading.roster != roster:
-            raise VerificationError("roster", f"{file.name}: the journal is of another roster")
+        if rosters and reading.roster not in rosters:
+            which = f"{file.name}: the journal is of another roster, in epoch {reading.roster.epoch}"
+            raise VerificationError("roster", which)
         journal.check_beginning(reading, Ed25519())
         try:
             epoch = _Epoch(reading.roster, replay(reading, Ed25519(), lambda said: Auditor(own).recompute(said)))
         except VerificationError as error:
             raise _named(error, file) from error
         for transcript in epoch.replayed.transcripts:
-            _note(found, file, [transcript], Auditor(own), roster)
+            _note(found, file, [transcript], Auditor(own), rosters)
         # Of two journals of one epoch the longer log says more, and the shorter one nothing else.
         before = epochs.get(reading.roster.digest)
         if before is None or len(before.replayed.paid) <= len(epoch.replayed.paid):
@@ -115,10 +118,11 @@ def _named(error: VerificationError, file: Path) -> VerificationError:
 
 
 def _note(
-    found: dict[bytes, _Shown], file: Path, chunks: Iterable[bytes], auditor: Auditor, roster: Roster | None
+    found: dict[bytes, _Shown], file: Path, chunks: Iterable[bytes], auditor: Auditor, rosters: tuple[Roster, ...]
 ) -> None:
+    first, *later = rosters or (None,)
     try:
-        report = audit_stream(chunks, Ed25519(), auditor.recompute, roster)
+        report = audit_stream(chunks, Ed25519(), auditor.recompute, first, successors=later)
     except VerificationError as error:
         raise _named(error, file) from error
     shown = _Shown(file.name, report)

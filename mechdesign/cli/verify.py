@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from mechdesign.cli.exits import Exit
+from mechdesign.cli.succession import Succeeding, known_rosters
 
 if TYPE_CHECKING:
     from mechdesign.decision.transcript import AuditReport
@@ -30,6 +31,7 @@ def verify(
     roster: Annotated[
         Path | None, typer.Option(help="The roster that the members should have: without it only consistency is shown.")
     ] = None,
+    followed: Succeeding = None,
     load: Annotated[
         list[str] | None, typer.Option(help="A further mechanism, as package.module:Class or file.py:Class.")
     ] = None,
@@ -45,23 +47,24 @@ def verify(
 
     Prints one line and exits with 0 if and only if everything holds; a file of any length is read piece by piece.
     Without --roster a transcript can only be *consistent*: compare the fingerprint that is printed with the one of the
-    group. With it the result is *authentic*.
+    group. With it the result is *authentic*; what was settled after the members changed needs --succession as well.
     """
     from mechdesign.cli.output import emit_json, say
-    from mechdesign.cli.roster_files import load_roster_file
     from mechdesign.decision.policing import EVIDENCE_BYTES_MAX
     from mechdesign.kernel.errors import VerificationError
     from mechdesign.kernel.text import visible
 
-    known = load_roster_file(roster).roster if roster is not None else None
     try:
+        known = known_rosters(roster, followed)
         with _opened(file) as (source, size):
             begin = source.read(_CHUNK_BYTES)
             if _is_transcript(begin):
                 chunks = _progress(chain([begin], iter(lambda: source.read(_CHUNK_BYTES), b"")), size)
-                found = verify_transcript_file(chunks, known, tuple(load or ()), explain=explain)
+                first, *later = known or (None,)
+                more = tuple(load or ())
+                found = verify_transcript_file(chunks, first, more, explain=explain, successors=tuple(later))
             else:
-                found = verify_evidence_file(begin + source.read(EVIDENCE_BYTES_MAX), known)
+                found = verify_evidence_file(begin + source.read(EVIDENCE_BYTES_MAX), *known)
     except VerificationError as error:
         # Where an inclusion fails, that signature is just what is missing; the message says whose.
         whose = f" (signed by {error.member})" if error.member and error.check != "inclusion" else ""
@@ -134,9 +137,21 @@ def _is_transcript(data: bytes) -> bool:
 
 
 def verify_transcript_file(
-    data: bytes | Iterable[bytes], roster: "Roster | None", load: tuple[str, ...] = (), *, explain: bool = False
+    data: bytes | Iterable[bytes],
+    roster: "Roster | None" = None,
+    load: tuple[str, ...] = (),
+    *,
+    explain: bool = False,
+    successors: "tuple[Roster, ...]" = (),
 ) -> Verified:
-    """Check a transcript, whole or in chunks; ``explain``: also compute what else ties could have given.
+    """Check a transcript.
+
+    Args:
+        data: it, whole or in chunks.
+        roster: the one that is trusted.
+        load: further mechanisms.
+        explain: whether to compute what else ties could have given.
+        successors: rosters of later epochs that follow from the trusted one.
 
     Raises:
         VerificationError: naming the check that fails and whose signature is on it.
@@ -148,7 +163,7 @@ def verify_transcript_file(
 
     auditor = Auditor([registry.load(name) for name in load])
     chunks = [data] if isinstance(data, bytes) else data
-    report = audit_stream(chunks, Ed25519(), auditor.recompute, roster)
+    report = audit_stream(chunks, Ed25519(), auditor.recompute, roster, successors=successors)
     sentence = auditor.sentence if not report.aborted else f"aborted: {report.aborted}"
     kind = "authentic" if report.authentic else "consistent"
     where = f"roster fingerprint {report.fingerprint[:16]}"
@@ -173,6 +188,7 @@ def verify_transcript_file(
             **({"ties": ties} if explain else {}),
             "fingerprint": report.fingerprint,
             "group": report.roster.group,
+            "epoch": report.roster.epoch,
             "session": report.session,
             "proposer": names(report.proposer),
             "mechanism": _mechanism(report),
@@ -236,8 +252,8 @@ def _mechanism(report: "AuditReport") -> str:
     return f"{report.proposal.mechanism}/{report.proposal.version}"
 
 
-def verify_evidence_file(data: bytes, roster: "Roster | None") -> Verified:
-    """Check a proof against a member.
+def verify_evidence_file(data: bytes, *rosters: "Roster") -> Verified:
+    """Check a proof against a member of one of these rosters, of which the newest is the last.
 
     Raises:
         ConfigError: there is no roster to check it against.
@@ -245,12 +261,18 @@ def verify_evidence_file(data: bytes, roster: "Roster | None") -> Verified:
     """
     from mechdesign.decision.transcript import verify_evidence
     from mechdesign.kernel.crypto import Ed25519
-    from mechdesign.kernel.errors import ConfigError
+    from mechdesign.kernel.errors import ConfigError, VerificationError
     from mechdesign.kernel.identity import fingerprint
 
-    if roster is None:
+    if not rosters:
         raise ConfigError("this is no transcript, and an evidence holds against a roster only: name it with --roster")
-    member, offence = verify_evidence(data, roster, Ed25519())
+    for roster in reversed(rosters):
+        try:
+            member, offence = verify_evidence(data, roster, Ed25519())
+            break
+        except VerificationError:
+            if roster is rosters[0]:
+                raise
     name = roster.name(member)
     where = f"roster fingerprint {fingerprint(roster.digest)}"
     return Verified(

@@ -7,7 +7,7 @@ freeze are signed by their senders, but that just these were ordered is the word
 a conviction out of it, or put one in. So the report says which flows a quorum signed.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol, TypeAlias
@@ -138,7 +138,12 @@ def audit(data: bytes, scheme: SignatureScheme, recompute: Recompute, roster: Ro
 
 
 def audit_stream(
-    chunks: Iterable[bytes], scheme: SignatureScheme, recompute: Recompute, roster: Roster | None = None
+    chunks: Iterable[bytes],
+    scheme: SignatureScheme,
+    recompute: Recompute,
+    roster: Roster | None = None,
+    *,
+    successors: Collection[Roster] = (),
 ) -> AuditReport:
     """The same for a transcript of any length: each entry is checked, used and forgotten as it comes.
 
@@ -147,15 +152,18 @@ def audit_stream(
         scheme: how signatures are checked.
         recompute: makes the computation that the proposal names.
         roster: the roster that the caller trusts, if it has one.
+        successors: of later epochs, which follow from that.
 
     Raises:
         VerificationError: the first check that failed, and whose signature is on what failed.
     """
     try:
         passing = read_passing(chunks)
-        if roster is not None and roster.encoded != passing.roster.encoded:
+        if roster is not None and passing.roster not in (roster, *successors):
             known, found = roster.digest.hex()[:16], passing.roster.digest.hex()[:16]
-            raise VerificationError("roster", f"the transcript is of roster {found}, not {known}")
+            later = " nor of one that follows from it" if successors else ""
+            of = f"roster {found} (epoch {passing.roster.epoch}), not {known} (epoch {roster.epoch}){later}"
+            raise VerificationError("roster", f"the transcript is of {of}")
         return _Audit(passing, scheme, recompute).report(roster is not None)
     except WireError as error:
         raise VerificationError("format", f"not a transcript: {error}") from error

@@ -120,7 +120,7 @@ def test_a_session_that_stands_in_two_files_counts_once(folder: Path) -> None:
 def two_accounts(folder: Path, monkeypatch: pytest.MonkeyPatch, first: AuditReport, second: AuditReport) -> list[Path]:
     """Two files that audits find to show these; no two honest members write such."""
     shown = {b"first": first, b"second": second}
-    monkeypatch.setattr("mechdesign.cli.transactions.audit_stream", lambda chunks, *_: shown[b"".join(chunks)])
+    monkeypatch.setattr("mechdesign.cli.transactions.audit_stream", lambda chunks, *_, **__: shown[b"".join(chunks)])
     files = [folder / "1.transcript", folder / "2.transcript"]
     for file, data in zip(files, shown, strict=True):
         file.write_bytes(data)

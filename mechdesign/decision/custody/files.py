@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import re
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -34,7 +33,6 @@ __all__ = ["FileCustodian"]
 
 _FILE_BYTES_MAX = 64 << 20
 _DIGITS = 32
-_TICK_NS = 2_000_000_000
 _AMOUNT = re.compile(r"[0-9]{1,40}(\.[0-9]{1,18})?", re.ASCII)
 _IN = ("reference", "player", "currency", "amount")
 _OUT = ("session", "party", "currency", "amount")
@@ -78,7 +76,6 @@ class FileCustodian:
             _append(self._out, _csv(_OUT))
         # What the file of receipts held when it was last read: every open deposit asks for it, again and again.
         self._stamp: tuple[int, ...] = ()
-        self._digest = b""
         self._lines: dict[tuple[str, str], list[_Line]] = {}
 
     def received(self, due: DepositDue) -> Sequence[Payment]:
@@ -134,14 +131,11 @@ class FileCustodian:
                 raise ConfigError(f"{self._receipts}: longer than {_FILE_BYTES_MAX} bytes")
             stamp = found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
             if stamp != self._stamp:
-                data = self._receipts.read_bytes()
-                if (content := hashlib.sha256(data).digest()) != self._digest:
-                    lines = self._read(data.decode())
-                    self._lines, self._digest = {}, content
-                    for line in lines:
-                        self._lines.setdefault((line.player, line.currency), []).append(line)
-                # What is written within one tick of a file system's clock looks the same: then its bytes are compared.
-                self._stamp = stamp if time.time_ns() - found.st_mtime_ns > _TICK_NS else ()
+                lines = self._read(self._receipts.read_text(encoding="utf-8"))
+                # Looked at before it was read: what is written meanwhile has another stamp.
+                self._lines, self._stamp = {}, stamp
+                for line in lines:
+                    self._lines.setdefault((line.player, line.currency), []).append(line)
         except FileNotFoundError:
             return {}
         except (OSError, UnicodeDecodeError) as error:
