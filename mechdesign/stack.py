@@ -153,8 +153,8 @@ class Stack:
         self._restoring = False
         # Log positions of the epoch: of the last entry, and of the last one that the journal brought back.
         self._position = self._brought_back = -1
-        # Whether the log has come to where it takes no further proposals, before the members change.
-        self._closing = False
+        # Whether all that the epoch has founded is over at this member: the log takes no further proposals.
+        self._ready = False
         # Proposals of our own that are not ordered yet.
         self._proposed: dict[bytes, None] = {}
         # What the group has no room for, by what names the act: the cores say a thing more than once.
@@ -324,7 +324,6 @@ class Stack:
                 self._proposed.pop(effect.submission.data, None)
                 if self._held and effect.submission.sender == self.signer.public:
                     return [*self._hand_down(now), *self.decision.receive(effect, now)]
-            self._closing |= isinstance(effect, ViewChanging)
             return self.decision.receive(effect, now)
         elif isinstance(effect, Broadcast) and effect.kind == Kind.PROPOSE:
             # Never held back: its party can be told, and asks again.
@@ -335,6 +334,7 @@ class Stack:
             self._held.setdefault(effect.key if isinstance(effect, Broadcast) else effect, effect)
             return self._hand_down(now)
         elif isinstance(effect, Ready):
+            self._ready = True
             return self.group.submit(effect, now)
         elif isinstance(effect, ViewChanged):
             self._change(effect, out)
@@ -373,8 +373,8 @@ class Stack:
         # What is open here ended among those who saw the epoch to its end.
         out += [SessionMissed(session) for session in self.session.open_sessions]
         before, self.roster = self.group.before or self.roster, change.roster
-        missed = not self._closing and not isinstance(self.decision, Outside)
-        self._position, self._brought_back, self._closing = -1, -1, False
+        missed = not self._ready and not isinstance(self.decision, Outside)
+        self._position, self._brought_back, self._ready = -1, -1, False
         if change.roster.place(self.signer.public) is None or self._renew is None:
             self.decision, self.session = Outside(), Outside()
             out.append(Removed(change.roster.epoch))
