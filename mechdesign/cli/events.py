@@ -229,8 +229,8 @@ def as_sentence(record: Mapping[str, Any]) -> str | None:
             return f"{session} ended while this node was away: ask another member for its transcript"
         case "doubtful":
             return (
-                f"what this node proposes as {record['label']!r} is not proposed again: it could not follow an epoch "
-                "to its end in which the others may have settled it; look at their transcripts, or give it another label"
+                f"what this node proposes as {record['label']!r} is not proposed again: others may have settled it in "
+                "an epoch that it could not follow to its end; look at their transcripts, or give it another label"
             )
         case "removed":
             return f"this member does not belong to the group any more, from epoch {record['epoch']} on"
