@@ -30,7 +30,7 @@ def succession(
         list[Path],
         typer.Argument(metavar="PATH...", help="Journals, data folders, and what this command wrote before."),
     ],
-    roster: Annotated[Path, typer.Option(help="The roster that is trusted: of the group's first epoch, or of none.")],
+    roster: Annotated[Path, typer.Option(help="The roster that is trusted: the group's first one.")],
     out: Annotated[Path | None, typer.Option(help="Write the certificates to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
