@@ -4,18 +4,52 @@ Rounds are counted in one epoch: what an epoch does not order waits anew from wh
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TypeAlias
 
 from mechdesign.group.core import GroupCore
 from mechdesign.group.messages import Delivered, ViewChanged
 from mechdesign.group.roster import Roster
-from mechdesign.kernel.crypto import MemberId
+from mechdesign.kernel.config import GroupConfig
+from mechdesign.kernel.crypto import MemberId, Signer
+from mechdesign.testing.rounds import patience, rounds_promised
+from mechdesign.testing.scenario import Scenario
 from mechdesign.testing.simulator import Simulator, Violation
 
-__all__ = ["EpochPromptness"]
+__all__ = ["EpochPromptness", "Promise", "promise"]
+
+Promise: TypeAlias = Callable[[Roster], int]
+"""In how many rounds something is ordered in the epoch of a roster."""
+
+
+def promise(scenario: Scenario, signers: Sequence[Signer], config: GroupConfig) -> Promise | None:
+    """What is promised of a scenario from its healing on; None where it does not heal.
+
+    Where nothing is slow, nothing takes more rounds than three times what a group may go without a commit before it
+    waits for everybody; else as many as where the members stay the same.
+
+    Args:
+        scenario: who lies, is dead or slow, and what the network is like.
+        signers: who is at which place.
+        config: how long members wait.
+    """
+    changes = scenario.changes
+    if changes is None or not scenario.live:
+        return None
+    lying = {place for place, _ in scenario.liars}
+
+    def promised(roster: Roster) -> int:
+        if replace(scenario, changes=None, tight=False).brisk:
+            return 3 * patience(roster)
+        places = {place for place, signer in enumerate(signers) if roster.place(signer.public) is not None}
+        here = places - lying - scenario.dead - set(changes.absent)
+        return rounds_promised(scenario, roster, config, lasting=here, liars=len(lying & places))
+
+    return promised
 
 
 class EpochPromptness:
-    """Nothing takes more rounds than three times what a group may go without a commit before it waits for everybody.
+    """Nothing takes more rounds than is promised.
 
     A member that crashes has to catch up first, so what it has said is not waited for any more.
 
@@ -31,20 +65,20 @@ class EpochPromptness:
         self._processes = simulator.processes
         self._honest = tuple(honest)
         self._cores = cores
-        self._counts = False
+        self._promise: Promise | None = None
         # Of what waits: the epoch of its speaker, and since which round.
         self._waits: dict[tuple[MemberId, bytes], tuple[bytes, int]] = {}
         simulator.watch(Delivered, self._delivered)
         simulator.watch(ViewChanged, self._changed)
         simulator.watch_lives(self._life)
 
-    def begin(self) -> None:
-        """From now on rounds count, for what is said from now on."""
-        self._counts = True
+    def begin(self, promised: Promise | None) -> None:
+        """From now on rounds count, for what is said from now on, if anything is promised."""
+        self._promise = promised
 
     def said(self, place: int, data: bytes) -> None:
         """A member, which is up, is asked to say this."""
-        cores = self._cores(place) if self._counts and place in self._honest else ()
+        cores = self._cores(place) if self._promise is not None and place in self._honest else ()
         if cores:
             roster = cores[0]._roster
             self._waits[self._processes[place].member, data] = (roster.digest, self._round(roster))
@@ -69,12 +103,12 @@ class EpochPromptness:
 
     def _delivered(self, place: int, event: Delivered) -> None:
         said = (event.submission.sender, event.submission.data)
-        if place not in self._honest or said not in self._waits:
+        if place not in self._honest or said not in self._waits or self._promise is None:
             return
         digest, since = self._waits.pop(said)
         roster = self._cores(place)[0]._roster
         if roster.digest != digest:
             return
-        took, most = self._round(roster) - since, 9 * (roster.b + 2)
+        took, most = self._round(roster) - since, self._promise(roster)
         if took > most:
             raise Violation(f"something was ordered {took} rounds of its epoch after it was said, not {most}")

@@ -25,6 +25,8 @@ A late member is heard beside others that never fall silent only where what it s
 see :func:`bears`. Else it waits until they have nothing to say.
 """
 
+from collections.abc import Collection, Sequence
+
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.config import GroupConfig, microseconds
 from mechdesign.kernel.machine import Instant
@@ -41,7 +43,15 @@ def patience(roster: Roster) -> int:
     return 3 * (roster.b + 2)
 
 
-def rounds_promised(scenario: Scenario, roster: Roster, config: GroupConfig, queued: int = 0) -> int:
+def rounds_promised(
+    scenario: Scenario,
+    roster: Roster,
+    config: GroupConfig,
+    queued: int = 0,
+    *,
+    lasting: Collection[int] | None = None,
+    liars: int | None = None,
+) -> int:
     """Within how many rounds anything said after the healing of a scenario is ordered at all honest members.
 
     Args:
@@ -49,62 +59,67 @@ def rounds_promised(scenario: Scenario, roster: Roster, config: GroupConfig, que
         roster: of the group.
         config: how long its members wait.
         queued: how many blocks a member needs for what waits at the healing already.
+        lasting: places of the honest members of the roster that are there; by default all that the scenario leaves.
+        liars: how many others of the roster lie; by default all that do.
     """
-    late, lasting = _late(scenario), len(scenario.lasting)
-    disturbers = len(scenario.liars) + len(scenario.dead) + late + bool(scenario.after.loss)
+    here = scenario.lasting if lasting is None else tuple(sorted(lasting))
+    lying = len(scenario.liars) if liars is None else liars
+    late = _late(scenario, here)
+    disturbers = roster.n - len(here) + late + bool(scenario.after.loss)
     rounds = 3 + queued + (roster.slots_per_round < roster.n) + 3 * (disturbers + 1)
     if roster.q < roster.n:
-        needed = lasting - late < roster.q
-        slowest = _slowest(scenario) + (2 * _extra(scenario) if needed else 0)
-        rounds += patience(roster) * (1 + (_doublings(config, slowest) if scenario.liars or needed else 0))
-    if late and lasting - _fewest_late(scenario) + len(scenario.liars) >= roster.q:
-        rounds += _behind(scenario) if scenario.load else rounds
+        needed = len(here) - late < roster.q
+        slowest = _slowest(scenario, here) + (2 * _extra(scenario, here) if needed else 0)
+        rounds += patience(roster) * (1 + (_doublings(config, slowest) if lying or needed else 0))
+    if late and len(here) - _fewest_late(scenario, here) + lying >= roster.q:
+        rounds += _behind(scenario, here) if scenario.load else rounds
     return rounds
 
 
 def bears(scenario: Scenario) -> bool:
     """Whether the collection depth leaves late members the rounds to have their words ordered beside others'."""
-    return not _late(scenario) or scenario.depth > _behind(scenario) + 3 * (len(scenario.liars) + 2)
+    here = scenario.lasting
+    return not _late(scenario, here) or scenario.depth > _behind(scenario, here) + 3 * (len(scenario.liars) + 2)
 
 
-def _late(scenario: Scenario) -> int:
+def _late(scenario: Scenario, here: Sequence[int]) -> int:
     """How many honest members last from or to which something takes longer than between the others."""
     ends = {place for source, target, _ in scenario.slow_links for place in (source, target)}
     slow = scenario.slowness_us, scenario.lags_us
-    return sum(place in ends or any(by_place[place] for by_place in slow) for place in scenario.lasting)
+    return sum(place in ends or any(by_place[place] for by_place in slow) for place in here)
 
 
-def _fewest_late(scenario: Scenario) -> int:
+def _fewest_late(scenario: Scenario, here: Sequence[int]) -> int:
     """How many have to be left out, at the least, until nothing slow is between the others."""
-    out = {place for place in scenario.lasting if scenario.slowness_us[place] or scenario.lags_us[place]}
+    out = {place for place in here if scenario.slowness_us[place] or scenario.lags_us[place]}
     fewest = len(out)
     for source, target, _ in scenario.slow_links:
-        if source in scenario.lasting and target in scenario.lasting and not {source, target} & out:
+        if source in here and target in here and not {source, target} & out:
             out |= {source, target}
             fewest += 1
     return fewest
 
 
-def _slowest(scenario: Scenario) -> Instant:
+def _slowest(scenario: Scenario, here: Sequence[int]) -> Instant:
     """How long a frame takes at most between two that are not late, over as many links as that needs."""
     weather = scenario.after
-    hops = 1 if scenario.edges is None else diameter(scenario.edges, scenario.lasting)
+    hops = 1 if scenario.edges is None else diameter(scenario.edges, here)
     # One that is lost is asked for by whoever meets a reference to it, and sent again.
     again = 3 if weather.loss else 1
     return hops * again * (weather.delay_us + 4 * weather.jitter_us)
 
 
-def _extra(scenario: Scenario) -> Instant:
+def _extra(scenario: Scenario, here: Sequence[int]) -> Instant:
     """How much longer a frame from or to a late member takes at most."""
     slow, links = scenario.slowness_us, {(source, target): us for source, target, us in scenario.slow_links}
-    pairs = [(source, target) for source in scenario.lasting for target in scenario.lasting if source != target]
+    pairs = [(source, target) for source in here for target in here if source != target]
     frames = (slow[source] + slow[target] + links.get((source, target), 0) for source, target in pairs)
     return max(frames, default=0) + max(scenario.lags_us)
 
 
-def _behind(scenario: Scenario) -> int:
+def _behind(scenario: Scenario, here: Sequence[int]) -> int:
     """How many rounds the quick ones make while something goes to the slowest member and comes back."""
-    return -(-2 * _extra(scenario) // scenario.after.delay_us)
+    return -(-2 * _extra(scenario, here) // scenario.after.delay_us)
 
 
 def _doublings(config: GroupConfig, slowest: Instant) -> int:

@@ -33,7 +33,7 @@ from mechdesign.testing.checkers import Blocks, Evidence
 from mechdesign.testing.correspondence import Correspondence
 from mechdesign.testing.departures import Departures
 from mechdesign.testing.disk import Disk
-from mechdesign.testing.epoch_promptness import EpochPromptness
+from mechdesign.testing.epoch_promptness import EpochPromptness, promise
 from mechdesign.testing.epochs import Epochs
 from mechdesign.testing.faults import Faults
 from mechdesign.testing.forks import Forks
@@ -150,7 +150,7 @@ class ViewCluster(SimulatedGroup):
             edges=scenario.edges,
             slots=scenario.slots,
             depth=scenario.depth,
-            config=settings(tight=scenario.tight, hasty=scenario.hasty),
+            config=(config := settings(tight=scenario.tight, hasty=scenario.hasty)),
             **options,
         )
         simulator = cluster.simulator
@@ -166,10 +166,10 @@ class ViewCluster(SimulatedGroup):
             simulator.at(note.at, partial(cluster.post.write, note, b"note %d" % number))
         for at in range(SECOND // 2, scenario.heal, SECOND // 2):
             simulator.at(at, cluster.convene)
+        # By then every link is up at both ends, and whoever slept is back.
+        begin = max([scenario.heal, *(sleep.back for sleep in changes.sleeps)]) + SECOND
+        simulator.at(begin, partial(cluster.promptness.begin, promise(scenario, cluster.signers, config)))
         if replace(scenario, changes=None, tight=False).brisk:
-            # By then every link is up at both ends, and whoever slept is back.
-            begin = max([scenario.heal, *(sleep.back for sleep in changes.sleeps)]) + SECOND
-            simulator.at(begin, cluster.promptness.begin)
             for number, at in enumerate(range(begin, begin + SECOND, SECOND // 4)):
                 simulator.at(at, partial(cluster.say_all, b"late %d" % number))
         cluster.trouble(scenario)

@@ -1,15 +1,18 @@
 """The number of rounds that is promised: what it depends on, and that runs come near it."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from mechdesign.group.roster import FaultModel
+from mechdesign.testing import runs
 from mechdesign.testing.cluster import Cluster
 from mechdesign.testing.network import CALM
 from mechdesign.testing.rounds import bears, patience, rounds_promised
 from mechdesign.testing.schedule import draw
 from mechdesign.testing.simulated import settings
+from mechdesign.testing.view_cluster import ViewCluster
 
 
 def calm(n, faults=FaultModel.BYZANTINE):
@@ -97,3 +100,22 @@ def test_no_run_is_loaded_in_which_the_depth_leaves_a_late_member_no_time():
     for scenario in loaded:
         assert {submit.place for submit in scenario.load} == set(scenario.lasting)
         assert scenario.load[0].at >= scenario.heal
+
+
+def test_the_promise_is_that_of_the_members_of_an_epoch_whoever_else_there_is():
+    scenario, roster, config = calm(4)
+    eight = replace(scenario, n=8, slowness_us=(0,) * 6 + (50_000,) * 2, lags_us=(0,) * 8, liars=((7, "silent"),))
+    among_four = rounds_promised(eight, roster, config, lasting=range(4), liars=0)
+    assert among_four == rounds_promised(scenario, roster, config)
+    assert rounds_promised(eight, roster, config, lasting=(0, 1, 2), liars=0) == among_four + 3, "one never comes"
+    assert rounds_promised(eight, roster, config, lasting=(0, 1, 6), liars=1) > among_four + 6
+
+
+@pytest.mark.parametrize("seed", [5, 45])
+def test_what_is_said_where_members_come_and_go_is_held_to_its_promise(seed, monkeypatch):
+    scenario = draw(seed)
+    assert scenario.changes is not None
+    assert scenario.live
+    monkeypatch.setattr("mechdesign.testing.view_cluster.promise", lambda *_: lambda roster: 2)
+    violation = runs._violation(ViewCluster.of(scenario), scenario)
+    assert re.fullmatch(r"something was ordered \d+ rounds of its epoch after it was said, not 2", violation)

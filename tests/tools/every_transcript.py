@@ -7,6 +7,7 @@ stand-in for signatures, everything but those is checked.
 """
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from mechdesign.kernel.crypto import Ed25519
 
 SCRIPT = Path(__file__).parents[2] / "tools" / "verify_transcript.py"
 _made: dict[bytes, bytes] = {}
+_by: dict[bytes, str] = {}
 _FAILED = pytest.ExitCode.TESTS_FAILED
 
 
@@ -27,7 +29,9 @@ def _noting(make: Callable[..., Any]) -> Callable[..., Any]:
     def noted(*given: Any, **named: Any) -> Any:
         made = make(*given, **named)
         if made.transcript and getattr(made, "agrees", True):
-            _made[hashlib.sha256(made.transcript).digest()] = made.transcript
+            name = hashlib.sha256(made.transcript).digest()
+            _made[name] = made.transcript
+            _by.setdefault(name, os.environ.get("PYTEST_CURRENT_TEST", "before the tests"))
         return made
 
     return noted
@@ -45,16 +49,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     exec(compile(SCRIPT.read_text(), SCRIPT, "exec"), names)
     strict, refused, signed = names["Session"].check, [], 0
     # An audit keeps no entries, so the ends that it comes to have none.
-    records = [(data, Record.parse(data)) for data in _made.values()]
-    kept = [(data, record.roster, record.frozen[0]) for data, record in records if record.frozen]
-    for data, roster, first in kept:
+    records = [(name, data, Record.parse(data)) for name, data in _made.items()]
+    kept = [(name, data, record.roster, record.frozen[0]) for name, data, record in records if record.frozen]
+    for name, data, roster, first in kept:
         real = check_inclusion(roster, Ed25519(), first.submission, first.inclusion)
         signed += real
         names["Session"].check = strict if real else lambda *entry: None
         try:
             names["verify"](data)
         except Exception as error:
-            refused.append(str(error))
+            refused.append(f"{error}: {_by[name]}")
     print(f"\nsecond verifier: {len(kept)} transcripts, {signed} of them with real signatures; {len(refused)} refused")
     print("\n".join(sorted(set(refused))))
     if refused:
