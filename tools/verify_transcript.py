@@ -29,8 +29,7 @@ Entry, Dealing = namedtuple("Entry", ENTRY), namedtuple("Dealing", "dealer conte
 encode = lambda value: msgpack.packb(value, use_bin_type=True, default=extend)
 sized = lambda data, width: len(data).to_bytes(width, "big") + data
 digest = lambda tag, *parts: hashlib.sha256(sized(tag.encode(), 2) + b"".join(sized(x, 8) for x in parts)).digest()
-split = lambda data: [data[at : at + 32] for at in range(0, len(data), 32)]
-number = lambda data: int.from_bytes(data, "little")
+split, number = lambda x: [x[at : at + 32] for at in range(0, len(x), 32)], lambda x: int.from_bytes(x, "little")
 wide_number = lambda code, x: int.from_bytes(x, "big", signed=True) if code == 1 else Fraction(*decode(x, "ff"))
 good = lambda point: len(point) == 32 and (y := number(point) & (2**255 - 1)) < P and y not in {0, 1, P - 1, Y8, P - Y8}
 wide = lambda seed, at: hashlib.sha512(b"mechdesign/scalar/1" + seed + at.to_bytes(4, "big")).digest()
@@ -211,6 +210,7 @@ class Session:
         if len(self.players) < (self.q if p.rolled else p.players_min) or unready or forced or p.custodian in gone:
             return "aborted: too few take part, or no outcome can be certified"
         alone, proved = self.full == AUCTION and not p.rolled, entries[-1].kind == EVIDENCE
+        seen = alone or any(said[k] and k[0] in (OPEN, SHARE, ATTEST) for k in said)  # else it may wait for seals
         for step in range(1001):
             kind = next((k for k in PHASES if (k, step) in said or ran(PHASES[k])), 0)
             if alone:
@@ -220,7 +220,7 @@ class Session:
             waits = (followers if kind == COIN else set(self.players) if alone else set()) - set(heard)
             few, guilty = kind == COIN and len(dealt) <= self.b, self.guilty & {*self.players}
             shut = kind not in (0, CARRY) and not (waits and (few or not ran(PHASES[kind])))
-            if "abort" in p.sanctions and step == 0 and kind != REPORT and (guilty or (proved and not shut)):
+            if "abort" in p.sanctions and step == 0 and kind != REPORT and (guilty or (proved and not (shut and seen))):
                 return f"aborted: while nothing showed, {'a player cheated' if guilty else 'by an unjudged proof'}"
             if not shut:
                 break
