@@ -70,7 +70,7 @@ boundaries: $(STAMP) ## a member crashes before each of its effects, in sessions
 	$(BIN)/python -m mechdesign.testing.boundaries --jobs $(JOBS)
 	$(BIN)/python -m tests.group.test_view_crashes --jobs $(JOBS)
 
-phases: $(STAMP) ## all interleavings of a session's phases, with their counts (ten minutes)
+phases: $(STAMP) ## all interleavings of a session's phases, with their counts (half an hour)
 	$(BIN)/python -m mechdesign.testing.phase_model --long --jobs $(JOBS)
 
 transcripts: $(STAMP) ## the second verifier on every transcript that the tests of sessions produce (in one process, which sees them all)

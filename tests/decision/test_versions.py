@@ -21,7 +21,7 @@ from mechdesign.group.messages import Exclude
 from mechdesign.kernel.errors import VerificationError
 from mechdesign.kernel.wire import digest
 from tests.decision.staged import only, open_session
-from tests.decision.toys import Cluster, make_proposal, nets
+from tests.decision.toys import Cluster, finish, make_proposal, nets
 
 DAVE = 3
 LIBRARY = b"another release of a library"
@@ -40,14 +40,6 @@ def at(phase: str, **terms: Any) -> Cluster:
     cluster.propose(0, **TERMS, **terms)
     while not cluster.cores[0].status() or cluster.cores[0].status()[0].phase != phase:
         assert cluster.step()
-    return cluster
-
-
-def finish(cluster: Cluster) -> Cluster:
-    """Order all that there is, and let every phase run out."""
-    cluster.settle()
-    for _ in range(3):
-        cluster.wait(5000)
     return cluster
 
 

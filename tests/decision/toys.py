@@ -361,3 +361,11 @@ def nets(flows: Sequence[Flow]) -> dict[str, Fraction]:
         ends[flow.payer] = ends.get(flow.payer, Fraction(0)) - flow.amount
         ends[flow.payee] = ends.get(flow.payee, Fraction(0)) + flow.amount
     return {party: amount for party, amount in ends.items() if amount}
+
+
+def finish(cluster: Cluster) -> Cluster:
+    """Order all that there is, and let every phase run out."""
+    cluster.settle()
+    for _ in range(3):
+        cluster.wait(5000)
+    return cluster

@@ -118,4 +118,4 @@ def test_what_is_said_where_members_come_and_go_is_held_to_its_promise(seed, mon
     assert scenario.live
     monkeypatch.setattr("mechdesign.testing.view_cluster.promise", lambda *_: lambda roster: 2)
     violation = runs._violation(ViewCluster.of(scenario), scenario)
-    assert re.fullmatch(r"something was ordered \d+ rounds of its epoch after it was said, not 2", violation)
+    assert re.fullmatch(r"something was ordered \d+ rounds of its epoch after it was said, not 2", violation or "")
