@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from mechdesign.kernel.errors import ConfigError
+from mechdesign.node.archive import sync
 
 __all__ = ["Counted", "HandedIn", "Notebook"]
 
@@ -85,12 +86,15 @@ class Notebook:
             OSError: the disk is full, or the file is not ours.
         """
         data = line.model_dump_json().encode() + b"\n"
-        with self._path.open("r+b" if self._path.exists() else "xb") as file:
+        new = not self._path.exists()
+        with self._path.open("xb" if new else "r+b") as file:
             file.truncate(self._whole)
             file.seek(self._whole)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        if new:
+            sync(self._path.parent)  # or a loss of power takes the whole file
         self._whole += len(data)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mechdesign.mechanisms.events import MemberConvicted, SessionAborted, SessionProposed, Settled, UserEvent
 
-__all__ = ["Archive"]
+__all__ = ["Archive", "sync"]
 
 log = logging.getLogger(__name__)
 
@@ -60,11 +60,11 @@ class Archive:
                 # The journal may forget the epoch next, and does not come back from a loss of power with more.
                 os.fsync(file.fileno())
             part.replace(path)
-            _sync(self._folder)
+            sync(self._folder)
         return path
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
     """Make the names in a folder durable, where the system lets folders be opened."""
     if hasattr(os, "O_DIRECTORY"):
         number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
