@@ -96,11 +96,10 @@ class Session:
         version, _, members, faults, self.epoch, *_ = decode(data, "itatiiiiib")
         self.ids, names, curves, self.keys = zip(*(decode(member, "btbb") for member in members), strict=True)
         self.name, self.n = dict(zip(self.ids, names, strict=True)), len(members)
-        self.roster = digest("mechdesign/roster/1", data)
         demand({len(key) for key in self.ids + curves + self.keys} == {32}, "a key of the roster")
         demand(version == 1 and len(self.name) == len(set(names)) == len(set(self.keys)) == self.n, "names or keys")
         self.b = {"byzantine": (self.n - 1) // 3, "unanimous": self.n - 1, "majority": 0}[faults]
-        self.q = (self.n + self.b) // 2 + 1
+        self.q, self.checked, self.roster = (self.n + self.b) // 2 + 1, {}, digest("mechdesign/roster/1", data)
 
     def check(self, _, kind, sender, sequence, data, header, signature, index, path):
         version, group, epoch, _, author, _, _, root, count = decode(header, "ibiiiaabi")
@@ -119,8 +118,9 @@ class Session:
         keys = b"".join(self.ids), b"".join(self.keys), p.threshold.to_bytes(2, "big")
         self.committee, self.full = digest("mechdesign/committee/1", *keys), f"{p.mechanism}/{p.version}"
         self.id = digest("mechdesign/session/1", self.roster, first.sender, sequence, first.data)
-        self.proposer, self.position, self.checked = first.sender, inputs[-1].position, {}
-        self.inputs = reduce(lambda x, entry: digest("mechdesign/inputs/1", x, encode(entry[:5])), inputs, self.id)
+        self.proposer, self.position = first.sender, inputs[-1].position
+        leaves = (digest("mechdesign/input/1", encode(entry[:5])) for entry in inputs)
+        self.inputs = reduce(lambda x, leaf: digest("mechdesign/inputs/1", x, leaf), leaves, self.id)
 
     def collect(self, entries):
         said, self.left, self.guilty, self.answers, last = {(ATTEST,): {}}, set(), set(), {}, (0, 0)

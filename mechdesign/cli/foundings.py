@@ -8,14 +8,12 @@ from mechdesign.decision.entries import Kind
 from mechdesign.decision.passing import read_passing
 from mechdesign.decision.proposal import Proposal, session_id
 from mechdesign.group.block import check_inclusion
-from mechdesign.kernel import wire
 from mechdesign.kernel.crypto import Ed25519, MemberId
 from mechdesign.kernel.errors import VerificationError, WireError
 
-__all__ = ["Founding", "foundings", "nonce_of", "read_founding"]
+__all__ = ["Founding", "foundings", "read_founding"]
 
 _CHUNK_BYTES = 64 * 1024
-_NONCE_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +23,12 @@ class Founding:
     Attributes:
         session: the session's identifier.
         proposer: who proposed.
-        nonce: of the proposal; of one with a label, :func:`nonce_of` that.
+        nonce: of the proposal; of one with a label, :func:`mechdesign.decision.proposal.nonce_of` that.
     """
 
     session: bytes
     proposer: MemberId
     nonce: bytes
-
-
-def nonce_of(label: str, proposer: MemberId) -> bytes:
-    """The nonce of a proposal with this label, as ``proposal_of`` gives it."""
-    return wire.digest("mechdesign/proposal-label/1", proposer, label.encode())[:_NONCE_BYTES]
 
 
 def read_founding(chunks: Iterable[bytes], group: str) -> Founding | None:

@@ -12,8 +12,9 @@ and does not hand in again: settled twice is worse than not at all, and its oper
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from mechdesign.cli.foundings import Founding, nonce_of
+from mechdesign.cli.foundings import Founding
 from mechdesign.cli.notebook import HandedIn, Notebook
+from mechdesign.decision.proposal import nonce_of
 from mechdesign.kernel.crypto import MemberId
 from mechdesign.mechanisms.events import ProposeSession
 

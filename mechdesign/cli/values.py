@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from mechdesign.cli.foundings import nonce_of
 from mechdesign.cli.node_files import ValuesFile, ValueTable
 from mechdesign.cli.notebook import Counted
+from mechdesign.decision.proposal import nonce_of
 from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.errors import ConfigError
 from mechdesign.mechanisms.events import Asked, SessionProposed

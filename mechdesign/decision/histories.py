@@ -120,7 +120,7 @@ class History:
             self._submission(roster, entry.submission, entry.inclusion)
         # Where an entry stands nobody signs by itself: it counts where a quorum signed the list.
         signed = self.attested.get((roster.digest, session), Tally(roster)).certified
-        if signed is not None and signed.inputs == chain(session, map(Chained.of, record.frozen)):
+        if signed is not None and signed.inputs == chain(session, (Chained.of(entry).leaf for entry in record.frozen)):
             for entry in record.frozen:
                 self._place(roster, entry.position, entry.submission, entry.inclusion)
 

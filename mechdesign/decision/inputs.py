@@ -31,7 +31,7 @@ class Inputs:
             self.later.append(entry)
             return
         self.entries.append(entry)
-        self.digest = chain(self.digest, [Chained.of(entry)])
+        self.digest = chain(self.digest, [Chained.of(entry).leaf])
 
     @property
     def position(self) -> int:

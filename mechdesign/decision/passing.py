@@ -79,7 +79,7 @@ class _Forgetful(Inputs):
         self.passed += 1
         if not self.frozen:
             self.entries[:] = [entry]
-            self.digest = chain(self.digest, [Chained.of(entry)])
+            self.digest = chain(self.digest, [Chained.of(entry).leaf])
 
     @property
     def counted(self) -> int:

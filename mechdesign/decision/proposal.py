@@ -21,6 +21,7 @@ from mechdesign.kernel.text import is_plain
 from mechdesign.kernel.wire import DIGEST_BYTES, Value, decode, digest, encode
 
 __all__ = [
+    "NONCE_BYTES",
     "PARAMETERS_BYTES_MAX",
     "PROPOSAL_BYTES_MAX",
     "ROLL_MAX",
@@ -28,8 +29,12 @@ __all__ = [
     "Proposal",
     "Sanction",
     "Seal",
+    "nonce_of",
     "session_id",
 ]
+
+NONCE_BYTES = 16
+"""Length of the nonce that tells equal proposals apart."""
 
 PARAMETERS_BYTES_MAX = 16 * 1024
 """Longest parameters, in bytes of UTF-8."""
@@ -157,7 +162,7 @@ class Proposal:
     custodian: str = ""
     roll: bytes = b""
     rolled: int = 0
-    nonce: bytes = bytes(16)
+    nonce: bytes = bytes(NONCE_BYTES)
 
     def __post_init__(self) -> None:
         """Bring fields to one type each and refuse impossible terms."""
@@ -177,7 +182,7 @@ class Proposal:
     def _problem(self) -> str | None:
         if not _MECHANISM.fullmatch(self.mechanism) or not 1 <= self.version < 2**31:
             return "the mechanism's name or version is out of range"
-        if len(self.code) != DIGEST_BYTES or len(self.nonce) != 16:
+        if len(self.code) != DIGEST_BYTES or len(self.nonce) != NONCE_BYTES:
             return "a code digest has 32 bytes and a nonce 16"
         if not self.asked or len(set(self.asked)) < len(self.asked) or {len(key) for key in self.asked} != {KEY_BYTES}:
             return "those asked are one or more different members"
@@ -339,6 +344,11 @@ def _all(value: Value, kind: type) -> bool:
 
 def _pairs(value: Value) -> bool:
     return isinstance(value, tuple) and all(_all(pair, str) and len(pair) == 2 for pair in value)  # type: ignore[arg-type]
+
+
+def nonce_of(label: str, proposer: MemberId) -> bytes:
+    """The nonce of a proposal with this label: who proposes the same once more founds no other session."""
+    return digest("mechdesign/proposal-label/1", proposer, label.encode())[:NONCE_BYTES]
 
 
 def session_id(roster: Roster, proposer: MemberId, sequence: int, encoded: bytes) -> bytes:

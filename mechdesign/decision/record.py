@@ -24,7 +24,6 @@ __all__ = [
     "pack_signed",
     "read_entry",
     "read_later",
-    "unpack_chained",
     "unpack_signed",
 ]
 
@@ -35,6 +34,7 @@ TRANSCRIPT_BYTES_MAX = 256 << 20
 """No transcript is read that is longer."""
 
 _FORMAT = 1
+_INPUT = "mechdesign/input/1"
 _INPUTS = "mechdesign/inputs/1"
 _PATH_MAX = 32
 _POSITION_MAX = 2**63
@@ -154,32 +154,33 @@ class Chained:
         """What the digest covers of an entry."""
         return cls(entry.position, entry.submission)
 
+    @classmethod
+    def unpack(cls, value: Value) -> "Chained | None":
+        """Read what :attr:`packed` made; None for anything else."""
+        match value:
+            case (int(position), int(kind), bytes(sender), int(sequence), bytes(data)) if _exact(
+                position, kind, sequence
+            ):
+                return cls(position, Submission(kind, MemberId(sender), sequence, data))
+        return None
+
     @property
     def packed(self) -> tuple[Value, ...]:
         """The entry as a value with a canonical encoding."""
         sent = self.submission
         return (self.position, sent.kind, sent.sender, sent.sequence, sent.data)
 
+    @property
+    def leaf(self) -> bytes:
+        """The entry's own digest, 32 bytes: all that a proof has to carry of an entry that it is not about."""
+        return digest(_INPUT, encode(self.packed))
 
-def chain(start: bytes, entries: Iterable[Chained]) -> bytes:
-    """The digest of the inputs after some more entries; the session's identifier is the digest of none."""
-    for entry in entries:
-        start = digest(_INPUTS, start, encode(entry.packed))
+
+def chain(start: bytes, leaves: Iterable[bytes]) -> bytes:
+    """The digest of the inputs after some more entries, by their leaves; the session's identifier is that of none."""
+    for leaf in leaves:
+        start = digest(_INPUTS, start, leaf)
     return start
-
-
-def unpack_chained(value: Value) -> list[Chained] | None:
-    """Read a list of what :attr:`Chained.packed` made; None for anything else."""
-    found: list[Chained] = []
-    for item in value if isinstance(value, tuple) else ():
-        match item:
-            case (int(position), int(kind), bytes(sender), int(sequence), bytes(data)) if _exact(
-                position, kind, sequence
-            ):
-                found.append(Chained(position, Submission(kind, MemberId(sender), sequence, data)))
-            case _:
-                return None
-    return found
 
 
 def _exact(*numbers: int) -> bool:

@@ -2,7 +2,7 @@
 
 The first three carry the signed proposal, because it says what a dealing has to look like (its digest with its sender
 is the session that every other entry names), and the signed entries themselves. The fourth is about an order: that a
-share came before the close shows in the list of counted entries, whose digest a quorum signed with the outcome.
+share came before the close shows in the chain of counted entries, whose end a quorum signed with the outcome.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ from mechdesign.decision.entries import (
 from mechdesign.decision.membership import committee_of
 from mechdesign.decision.offence import Offence, Signed, encode_proof
 from mechdesign.decision.proposal import Proposal, Seal, session_id
-from mechdesign.decision.record import Chained, chain, unpack_chained
+from mechdesign.decision.record import Chained, chain
 from mechdesign.decision.sealing.share import DEALINGS_MAX
 from mechdesign.decision.sealing.threshold import (
     Committee,
@@ -42,7 +42,7 @@ from mechdesign.group.messages import Submission
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import MemberId, SignatureScheme
 from mechdesign.kernel.errors import VerificationError
-from mechdesign.kernel.wire import Value
+from mechdesign.kernel.wire import DIGEST_BYTES, Value
 
 __all__ = ["CHECKS", "early_share", "false_ballot_share", "false_dealing", "false_share", "garbage"]
 
@@ -76,11 +76,26 @@ def garbage(founding: Entry, place: int, shared: Sequence[Entry], dealt: Sequenc
 
 
 def early_share(certificate: Certificate, quorum: int, counted: Sequence[Entry], shared: Entry) -> bytes:
-    """The proof that a share was ordered while its phase was open, by the list of entries that the quorum signed."""
-    listed = tuple(Chained.of(entry).packed for entry in counted)
-    return encode_proof(
-        Offence.EARLY_SHARE, [*certificate.signed[:quorum], (shared.submission, shared.inclusion)], listed
+    """The proof that a share was ordered while its phase was open, by the chain of entries whose end the quorum signed.
+
+    It carries the share and the first entry behind it that counts in an open phase only; of all the others no more than
+    32 bytes, and of those before the share nothing, so that it stays short however long the reports are.
+    """
+    said = parse(shared.submission.kind, shared.submission.data)
+    assert isinstance(said, ShareEntry)
+    at = counted.index(shared)
+    chained = [Chained.of(entry) for entry in counted]
+    leaves = [entry.leaf for entry in chained]
+    shown = next(place for place in range(at + 1, len(chained)) if _was_open(chained[place].submission, said))
+    terms = (
+        chain(certificate.statement.session, leaves[:at]),
+        chained[at].position,
+        b"".join(leaves[at + 1 : shown]),
+        chained[shown].packed,
+        b"".join(leaves[shown + 1 :]),
     )
+    signed = [*certificate.signed[:quorum], (shared.submission, shared.inclusion)]
+    return encode_proof(Offence.EARLY_SHARE, signed, terms)
 
 
 # Checking; every signature has been checked before
@@ -203,14 +218,25 @@ def _check_early(signed: Sequence[Signed], terms: Value, roster: Roster, scheme:
     Certificate(first, tuple(signed[:-1])).check(roster, scheme)
     if len(signed) != roster.q + 1:
         raise VerificationError("evidence", "the proof carries more than a quorum and the accused")
-    listed = unpack_chained(terms)
-    if not listed or listed[-1].position != first.position or chain(first.session, listed) != first.inputs:
-        raise VerificationError("evidence", "the list of entries is not the one that the quorum signed")
-    submissions = [each.submission for each in listed]
-    behind = submissions[submissions.index(accused) + 1 :] if accused in submissions else []
-    if not any(_was_open(each, said) for each in behind):
-        raise VerificationError("evidence", "the list does not show that the phase was open behind the share")
+    match terms:
+        case (bytes(start), int(position), bytes(between), behind, bytes(rest)):
+            shared = Chained.unpack((position, accused.kind, accused.sender, accused.sequence, accused.data))
+            shown = Chained.unpack(behind)
+        case _:
+            shared = shown = None
+    if shared is None or shown is None:
+        raise VerificationError("format", "not evidence: its chain of entries is malformed")
+    # The chain may begin anywhere: leaves and links are hashed under tags of their own, so whatever ends in the digest
+    # that the quorum signed is a part of the one chain that begins with the session.
+    if chain(start, [shared.leaf, *_split(between), shown.leaf, *_split(rest)]) != first.inputs:
+        raise VerificationError("evidence", "the chain of entries is not the one whose end the quorum signed")
+    if not _was_open(shown.submission, said):
+        raise VerificationError("evidence", "the chain does not show that the phase was open behind the share")
     return accused.sender
+
+
+def _split(leaves: bytes) -> list[bytes]:
+    return [leaves[at : at + DIGEST_BYTES] for at in range(0, len(leaves), DIGEST_BYTES)]
 
 
 def _was_open(submission: Submission, share: ShareEntry) -> bool:

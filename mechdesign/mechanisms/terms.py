@@ -8,8 +8,7 @@ from typing import Final, TypeAlias
 
 from mechdesign.decision.books import BOOKS_BYTES_MAX, BYTES_PER_PROPOSER
 from mechdesign.decision.messages import Proposed
-from mechdesign.decision.proposal import Proposal, Sanction, Seal
-from mechdesign.kernel import wire
+from mechdesign.decision.proposal import NONCE_BYTES, Proposal, Sanction, Seal, nonce_of
 from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.errors import LocalProtocolError, MechanismError
 from mechdesign.kernel.flow import ACCOUNTS, DEPOSIT
@@ -214,9 +213,6 @@ def proposal_of(request: ProposeSession, me: MemberId, names: Mapping[MemberId, 
         raise LocalProtocolError(f"{cls.full_name()} can run a deficit: name who covers it, as account FUNDER")
     parameters = mechanism.encode_parameters()
     wanted = set(request.asked) or known
-    nonce = (
-        wire.digest("mechdesign/proposal-label/1", me, request.label.encode())[:16] if request.label else entropy(16)
-    )
     return Proposal(
         mechanism=cls.name,
         version=cls.version,
@@ -242,7 +238,7 @@ def proposal_of(request: ProposeSession, me: MemberId, names: Mapping[MemberId, 
         custodian=request.custodian,
         roll=request.roll,
         rolled=request.rolled,
-        nonce=nonce,
+        nonce=nonce_of(request.label, me) if request.label else entropy(NONCE_BYTES),
     )
 
 

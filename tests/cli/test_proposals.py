@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from mechdesign.cli.foundings import Founding, foundings, nonce_of, read_founding
+from mechdesign.cli.foundings import Founding, foundings, read_founding
 from mechdesign.cli.notebook import Notebook
 from mechdesign.cli.proposals import Proposals
+from mechdesign.decision.proposal import nonce_of
 from mechdesign.decision.record import Record
 from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.errors import CongestionError

@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import pytest
 
-from mechdesign.cli.foundings import nonce_of
 from mechdesign.cli.node_files import ValuesFile, load_values_file
 from mechdesign.cli.notebook import Counted
 from mechdesign.cli.values import ValuesStrategy
+from mechdesign.decision.proposal import nonce_of
 from mechdesign.kernel.crypto import MemberId
 from mechdesign.kernel.errors import ConfigError
 from mechdesign.mechanisms.auction.second_price import SecondPrice
