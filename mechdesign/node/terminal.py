@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 import threading
 
 __all__ = ["read_terminal"]
@@ -27,7 +28,11 @@ class _Reader:
             self._reading = True
             # A daemon: a process must be able to end while somebody has not typed yet.
             threading.Thread(target=self._work, args=(loop, prompt), name="terminal", daemon=True).start()
-        return await self._waiting
+        try:
+            return await self._waiting
+        except asyncio.CancelledError:
+            _forget_typed()
+            raise
 
     def _work(self, loop: asyncio.AbstractEventLoop, prompt: str) -> None:
         text, problem = "", None
@@ -46,6 +51,18 @@ class _Reader:
             self._waiting.set_result(text)
         else:
             self._waiting.set_exception(problem)
+
+
+def _forget_typed() -> None:
+    """Discard what was typed at a terminal and not read: half a line would be the beginning of the next answer."""
+    try:
+        import termios
+    except ImportError:  # not a POSIX system: there it stays with the terminal
+        return
+    with contextlib.suppress(OSError, ValueError, AttributeError, termios.error):
+        # A pipe holds the answers to questions that are yet to come, and keeps them.
+        if sys.stdin.isatty():
+            termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 
 _reader = _Reader()
