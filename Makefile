@@ -13,7 +13,7 @@ TOOLS := $(wildcard tools)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help env demo test lint types layers pytest incentives simulate sessions views staged explore boundaries phases transcripts network bench oracles endurance format clean
+.PHONY: help env demo test lint types layers pytest thorough incentives simulate sessions views explore boundaries phases transcripts network bench oracles endurance format clean
 
 help: ## show this list
 	@echo 'usage: make TARGET [ARGS="..."] [JOBS=2] [PYTHON=python3]'
@@ -46,6 +46,9 @@ layers: $(STAMP) ## import contracts between the layers
 pytest: $(STAMP) ## tests and doctests only; options of pytest in ARGS
 	$(BIN)/pytest -q -n $(JOBS) --dist worksteal $(ARGS)
 
+thorough: $(STAMP) ## the cases that `make test` leaves out (about ten minutes)
+	$(BIN)/pytest -q -n $(JOBS) --dist worksteal -m long $(ARGS)
+
 incentives: $(STAMP) ## regenerate docs/incentives.md: every mechanism against every concept (ten minutes)
 	$(BIN)/python -m mechdesign.testing.incentive_table docs/incentives.md --jobs $(JOBS)
 
@@ -58,11 +61,6 @@ sessions: $(STAMP) ## SESSIONS=200 at once beside every kind of cheat, liar and 
 views: $(STAMP) ## SEEDS=3000 simulated groups whose members come and go
 	$(BIN)/python -m mechdesign.testing.view_runs 0 $(or $(SEEDS),3000)
 
-staged: $(STAMP) ## every kind of liar in runs that give it something to do, logs read back from disk, crashes in restarts
-	EACH=3 $(BIN)/pytest -q -n $(JOBS) tests/simulation/test_acts.py
-	FAR=2000 $(BIN)/pytest -q tests/simulation/test_log_reads.py
-	EACH=1 $(BIN)/pytest -q tests/testing/test_second_crash.py
-
 explore: $(STAMP) ## all small schedules of the order, with their counts
 	$(BIN)/python -m mechdesign.testing.exploration --long --jobs $(JOBS)
 
@@ -74,10 +72,10 @@ phases: $(STAMP) ## all interleavings of a session's phases, with their counts (
 	$(BIN)/python -m mechdesign.testing.phase_model --long --jobs $(JOBS)
 
 transcripts: $(STAMP) ## the second verifier on every transcript that the tests of sessions produce (in one process, which sees them all)
-	$(BIN)/pytest -q -p tests.tools.every_transcript tests/decision tests/mechanisms tests/security tests/test_settle.py tests/simulation/test_stack_seeds.py tests/simulation/test_coins.py tests/simulation/test_balances.py tests/simulation/test_exclusion.py
+	$(BIN)/pytest -q -m "" -p tests.tools.every_transcript tests/decision tests/mechanisms tests/security tests/test_settle.py tests/simulation/test_stack_seeds.py tests/simulation/test_coins.py tests/simulation/test_balances.py tests/simulation/test_exclusion.py
 
 network: $(STAMP) ## processes over sockets: a ring of sixteen, random kills, changes under load (twenty minutes)
-	KILLS=20 KILL_SECONDS=60 $(BIN)/pytest -q -s tests/network
+	KILLS=20 KILL_SECONDS=60 $(BIN)/pytest -q -s -m "" tests/network
 
 bench: $(STAMP) ## what sealing, leader slots and the transport cost on this machine
 	$(BIN)/python -m benchmarks.sealing

@@ -14,6 +14,7 @@ from mechdesign.kernel.errors import JournalError
 from mechdesign.transport.messages import LinkUp, Packet
 from tests.group.lockstep import CONFIG, MILLISECOND, SCHEME, SECOND, Lockstep, make_roster, member, signer, status
 from tests.group.sleepers import chat
+from tests.long_form import mostly_long
 
 
 def kept_rounds(net, place):
@@ -22,7 +23,7 @@ def kept_rounds(net, place):
     return sorted({block.round for block in found if block is not None})
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("n", mostly_long([4, 1, 2, 7, 3], short=3))
 def test_a_certified_checkpoint_takes_the_place_of_the_blocks_below_its_collection_round(n):
     net = Lockstep(n, depth=4)
     net.run(10 * MILLISECOND)

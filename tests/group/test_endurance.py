@@ -33,6 +33,7 @@ def test_without_certified_checkpoints_both_grow(monkeypatch):
     assert late.records > 1.5 * early.records
 
 
+@pytest.mark.long
 def test_without_certified_checkpoints_a_siege_passes_the_number(monkeypatch):
     monkeypatch.setattr(Certifier, "certified", lambda self: None)
     *_, last = besieged(400, 1)
@@ -40,6 +41,7 @@ def test_without_certified_checkpoints_a_siege_passes_the_number(monkeypatch):
     assert last.records > BESIEGED_RECORDS_MAX
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("away", [0, 100], ids=["restarted at once", "after a long sleep"])
 def test_who_comes_back_to_a_long_log_soon_holds_no_more_than_the_others(monkeypatch, away):
     monkeypatch.setattr(outbox, "KEYS_KEPT", 16)

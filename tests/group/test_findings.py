@@ -21,19 +21,20 @@ from tests.group.lockstep import (
     status,
 )
 from tests.group.sleepers import certify_hastily
+from tests.long_form import mostly_long
 from tests.simulation.stagings import split_votes
 
 # ------------------------------------------------------------------------------- an equivocator and the order of slots
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", mostly_long(range(3), short=1))
 def test_an_equivocator_stalls_slots_in_a_fixed_order(seed):
     cluster = split_votes(seed, rotate=False)
     assert min(cluster.simulator.processes[place].machine.status().highest for place in cluster.honest) > 40
     assert cluster.log.entries == []
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", mostly_long(range(3), short=1))
 def test_an_equivocator_does_not_stall_slots_that_rotate(seed):
     cluster = split_votes(seed)
     cluster.assert_agreed(0)

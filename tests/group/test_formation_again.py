@@ -1,5 +1,7 @@
 """Groups are formed again and again on one network, several at once, and nothing of them stays behind."""
 
+import pytest
+
 from mechdesign.group.lobby.config import LobbyConfig
 from mechdesign.group.lobby.events import Announced
 from mechdesign.group.lobby.messages import Announce
@@ -20,6 +22,7 @@ def held(cluster: LobbyCluster) -> int:
     return max(sizes)
 
 
+@pytest.mark.long
 def test_ninety_groups_with_ever_different_members_three_at_once_leave_no_more_behind_than_nine():
     cluster = LobbyCluster(PLAYERS, ring(PLAYERS), config=CONFIG)
     cluster.run(2)

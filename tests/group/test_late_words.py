@@ -17,6 +17,7 @@ def test_a_member_that_is_late_beyond_the_depth_is_heard_within_the_promised_rou
     assert run_seed(KEPT_AWAKE).violation is None
 
 
+@pytest.mark.long
 def test_if_it_said_all_again_at_once_it_would_keep_the_others_awake_and_be_late_again(monkeypatch):
     monkeypatch.setattr(turn, "_LOSSES", 10**9)
     assert "is not ordered" in str(run_seed(KEPT_AWAKE).violation)

@@ -21,9 +21,10 @@ from tests.group.lockstep import (
     member,
     signer,
 )
+from tests.long_form import mostly_long
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", mostly_long(range(12), short=4))
 def test_liars_within_the_bound_split_no_log_and_convict_nobody_but_themselves(seed: int) -> None:
     random = Random(seed)
     n = random.choice((4, 5, 7))

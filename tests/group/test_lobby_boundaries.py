@@ -10,11 +10,13 @@ from mechdesign.group.lobby.messages import Announce, Enrol
 from mechdesign.testing.lobby_cluster import LobbyCluster, line
 from tests.group.formations import assert_signed_once, formed, terms
 from tests.group.lobbies import everybody
+from tests.long_form import mostly_long
 
 CONVENER, RELAY, MEMBER, BYSTANDER = range(4)
 CONFIG = LobbyConfig(gossip_min_s=0.2, gossip_max_s=1, lifetime_s=6)
 TERMS = terms(size_min=2, size_max=2, attempt_ms=1500)
 MANY = 10**6
+EVERY = 4
 
 
 def enrolled(cluster: LobbyCluster, place: int) -> bool:
@@ -54,10 +56,11 @@ def play(victim: int, fuse: int) -> tuple[LobbyCluster, int]:
 
 
 @pytest.mark.parametrize("victim", [CONVENER, RELAY, MEMBER, BYSTANDER], ids=["convener", "relay", "member", "other"])
-def test_a_crash_before_any_effect_of_any_part_neither_splits_nor_loses_the_group(victim):
+@pytest.mark.parametrize("begin", mostly_long(range(EVERY), short=1))
+def test_a_crash_before_any_effect_of_any_part_neither_splits_nor_loses_the_group(victim, begin):
     _, count = play(victim, MANY)
     assert count > 25
-    for fuse in range(count):
+    for fuse in range(begin, count, EVERY):
         cluster, _ = play(victim, fuse)
         assert cluster.players[victim].lives == 2, f"no crash before effect {fuse}"
         assert everybody(cluster), f"somebody is not found after a crash before effect {fuse}"

@@ -13,6 +13,7 @@ from mechdesign.kernel.machine import SECOND
 from mechdesign.testing.lobby_cluster import LobbyCluster, line, seat_of
 from mechdesign.transport.messages import LinkEvent, LinkUp, Packet, Send
 from tests.group.test_lobby_floods import Flooder, all_honest_are_known
+from tests.long_form import mostly_long
 
 CONFIG = LobbyConfig(peers_max=200, remembered_max=600, lifetime_s=60, cost_per_s=100, cost_burst=1000)
 KEYS = [MemberId(bytes([number]) * 32) for number in range(64)]
@@ -31,7 +32,7 @@ def passed(
     return gone
 
 
-@pytest.mark.parametrize("links", [1, 4, 64])
+@pytest.mark.parametrize("links", mostly_long([4, 1, 64], short=1))
 def test_what_goes_on_is_bounded_over_all_links_however_many_there_are(links):
     gone = passed(Relay(CONFIG), KEYS[:links], KEYS[:links], 60, 40)
     # A quarter of what a neighbour takes: so much at once, and the rate from then on.
@@ -88,7 +89,7 @@ class Hearing(Flooder):
         return []
 
 
-@pytest.mark.parametrize("doors", [1, 6])
+@pytest.mark.parametrize("doors", mostly_long([1, 6], short=1))
 def test_an_honest_relay_of_a_flood_is_never_throttled_and_the_honest_behind_it_are_found(doors):
     """Place 1 has the liar's links, one or many; what it says to 2, and 2 to 3, stays within what they take."""
     n = 5

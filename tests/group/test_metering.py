@@ -1,5 +1,7 @@
 """What one member may cost the others: their rounds, and their upload."""
 
+import pytest
+
 from mechdesign.group.block import Reference, genesis, make_block, parse_block
 from mechdesign.group.leaf import encode_leaf
 from mechdesign.group.messages import Submission
@@ -98,6 +100,7 @@ def test_what_reaches_the_log_is_given_back_so_a_member_may_speak_as_much_as_it_
     assert len(net.hosts[0].log) > 2 * 50
 
 
+@pytest.mark.long
 def test_an_honest_speaker_is_not_slowed_down():
     net = Lockstep(4, config=METERED)
     net.run(10 * MILLISECOND)

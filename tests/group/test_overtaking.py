@@ -5,7 +5,10 @@ first is collected, the one on top of it is ordered, and the first word comes in
 among the words of one sender puts numbers into them, or waits for the first before it says the second.
 """
 
+import pytest
+
 from tests.group.lockstep import MILLISECOND, Lockstep
+from tests.long_form import mostly_long
 
 DEPTH, LATE, OTHERS = 4, 3, (0, 1, 2)
 FIRST, SECOND = b"the first word", b"the second word"
@@ -49,7 +52,8 @@ def test_words_keep_their_order_where_nothing_is_collected():
     assert log.index(FIRST) < log.index(SECOND)
 
 
-def test_whenever_a_member_is_heard_again_each_of_its_words_stands_once_and_at_one_place_for_all():
-    logs = [play(between, after) for between in range(0, 12, 3) for after in range(0, 12, 2)]
+@pytest.mark.parametrize("step", mostly_long([4, 1], short=1))
+def test_whenever_a_member_is_heard_again_each_of_its_words_stands_once_and_at_one_place_for_all(step):
+    logs = [play(between, after) for between in range(0, 12, step) for after in range(0, 12, step)]
     orders = {log.index(FIRST) < log.index(SECOND) for log in logs}
     assert orders == {True, False}

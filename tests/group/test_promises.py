@@ -7,6 +7,7 @@ from mechdesign.group.catchup import CatchUp
 from mechdesign.group.packets import Tips, decode_packet, encode_blocks, encode_packet
 from mechdesign.kernel.config import GroupConfig
 from tests.group.lockstep import MILLISECOND, SECOND, Lockstep, said, status
+from tests.long_form import mostly_long
 
 CALM = GroupConfig(round_timeout_s=1.0, pull_retry_s=0.3, tips_min_s=0.5, tips_max_s=8)
 BOAST = Tips((2**40,) * 4, 0b1111, False)
@@ -72,7 +73,7 @@ def test_what_one_neighbour_promises_and_the_others_do_not_bear_out_holds_nothin
     assert held_back(net) < 20
 
 
-@pytest.mark.parametrize("boast", [by_tips, by_a_block])
+@pytest.mark.parametrize("boast", mostly_long([by_tips, by_a_block], short=1))
 @pytest.mark.usefixtures("borne_out")
 def test_what_is_borne_out_holds_a_word_back_for_a_timeout_and_no_longer(boast):
     net, _ = starve(boast)
@@ -80,6 +81,7 @@ def test_what_is_borne_out_holds_a_word_back_for_a_timeout_and_no_longer(boast):
 
 
 @pytest.mark.usefixtures("borne_out")
+@pytest.mark.long
 def test_neither_do_promises_without_end():
     net, _ = starve(by_tips, again=20 * MILLISECOND)
     assert WORD in net.hosts[1].said
@@ -97,6 +99,7 @@ def test_neither_do_promises_without_end():
 
 
 @pytest.mark.usefixtures("borne_out")
+@pytest.mark.long
 def test_a_promise_would_silence_a_member_for_ever_if_patience_had_no_end(monkeypatch):
     monkeypatch.setattr(CatchUp, "holds", lambda self, now: self.asked is not None and self._far(self.asked))
     net, _ = starve(by_tips, seconds=2)
@@ -105,6 +108,7 @@ def test_a_promise_would_silence_a_member_for_ever_if_patience_had_no_end(monkey
 
 
 @pytest.mark.usefixtures("borne_out")
+@pytest.mark.long
 def test_a_member_that_is_held_says_for_whom_it_waits():
     net, held = starve(by_tips)
     assert held.state == "behind"
@@ -127,6 +131,7 @@ def test_neighbours_that_are_not_heard_deny_nothing():
 
 
 @pytest.mark.usefixtures("borne_out")
+@pytest.mark.long
 def test_a_liar_whose_link_flaps_as_it_boasts_costs_a_quorum_few_of_its_rounds():
     def rounds(every):
         net = Lockstep(4, config=CALM, silent=[3])

@@ -14,6 +14,7 @@ from mechdesign.kernel.machine import SECOND, Instant
 from mechdesign.testing.cluster import BRISK, Cluster
 from mechdesign.testing.equivocators import LiarKind
 from mechdesign.transport.messages import Send
+from tests.long_form import mostly_long
 
 MILLISECOND = SECOND // 1000
 TIMEOUT = microseconds(BRISK.round_timeout_s)
@@ -66,7 +67,10 @@ class Busy:
         self.rounds += [self.cluster.simulator.now] * (reached + 1 - len(self.rounds))
 
 
-@pytest.mark.parametrize("slow_us", [90 * MILLISECOND, TIMEOUT - MILLISECOND, TIMEOUT + 10 * MILLISECOND, 5 * TIMEOUT])
+SLOW = [TIMEOUT - MILLISECOND, 90 * MILLISECOND, 5 * TIMEOUT, TIMEOUT + 10 * MILLISECOND]
+
+
+@pytest.mark.parametrize("slow_us", mostly_long(SLOW, short=2))
 def test_a_slow_member_costs_the_rest_no_more_than_the_round_timeout_a_round(slow_us: Instant) -> None:
     busy = Busy(4, slow_us=slow_us)
     assert busy.longest <= TIMEOUT + 2 * HOP
@@ -75,6 +79,7 @@ def test_a_slow_member_costs_the_rest_no_more_than_the_round_timeout_a_round(slo
     busy.cluster.assert_agreed()
 
 
+@pytest.mark.long
 def test_among_seven_a_slow_member_costs_less_since_the_rest_hold_two_quorums_more() -> None:
     busy = Busy(7, slow_us=TIMEOUT + 10 * MILLISECOND, seconds=1)
     assert busy.longest <= TIMEOUT // 2
@@ -92,6 +97,7 @@ def test_without_the_timeout_it_would_cost_them_as_much_as_it_likes(monkeypatch:
     assert Busy(4, slow_us=5 * TIMEOUT).longest > TIMEOUT + 2 * HOP
 
 
+@pytest.mark.long
 def test_a_flooding_member_neither_delays_the_rest_nor_has_them_flood_too() -> None:
     calm, flooded = Busy(4), Busy(4, liar="flood")
     assert flooded.longest <= TIMEOUT + 2 * HOP

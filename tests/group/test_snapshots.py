@@ -11,6 +11,7 @@ from mechdesign.group.packets import LogPart, LogWant, Snapshot, Tips, Vouch, de
 from mechdesign.transport.messages import LinkUp, Packet
 from tests.group.lockstep import CONFIG, MILLISECOND, SCHEME, SECOND, Lockstep, member, signer, status
 from tests.group.sleepers import certify_hastily, chat, sleeper, uncertified_sleeper
+from tests.long_form import mostly_long
 
 
 def test_a_sleeper_past_the_collection_depth_returns_just_before_another_crashes_for_good():
@@ -49,7 +50,7 @@ def test_a_sleeper_that_came_back_by_a_snapshot_restarts_like_anybody_else_and_s
 
 
 @pytest.mark.parametrize("lost", [Tips, Vouch, Snapshot, LogPart, LogWant])
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", mostly_long(range(2), short=1))
 def test_a_sleeper_returns_through_a_network_that_loses_much(lost, seed):
     net = sleeper()
     random = Random(seed)

@@ -16,6 +16,7 @@ from mechdesign.testing.crashes import crash_everywhere, play_all, watch_losses
 from mechdesign.testing.disk import Tail
 from mechdesign.testing.simulator import Violation
 from mechdesign.testing.view_cluster import ViewCluster
+from tests.long_form import mostly_long
 
 STRIDE = 11
 
@@ -47,13 +48,14 @@ def story(drains: bool, place: int, after: int, tail: Tail) -> int | None:
     return losses[0] if losses else None
 
 
+@pytest.mark.parametrize("stride", mostly_long([3 * STRIDE, STRIDE], short=1))
 @pytest.mark.parametrize("drains", [False, True])
 @pytest.mark.parametrize("place", [0, 1], ids=["the leaver", "one that stays"])
 def test_a_member_that_crashes_at_any_point_of_a_change_comes_back_and_nothing_is_lost(
-    place: int, drains: bool
+    place: int, drains: bool, stride: int
 ) -> None:
-    played = crash_everywhere(partial(story, drains), place, first=1 + 2 * place + 3 * drains, every=STRIDE)
-    assert played * STRIDE > 100
+    played = crash_everywhere(partial(story, drains), place, first=1 + 2 * place + 3 * drains, every=stride)
+    assert played * stride > 100
 
 
 def every_point(

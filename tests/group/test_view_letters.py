@@ -8,6 +8,7 @@ from mechdesign.testing.lying_groups import EPOCH_LIAR_KINDS
 from mechdesign.testing.scenario import Crash, Note
 from mechdesign.testing.simulator import Violation
 from mechdesign.testing.view_cluster import ViewCluster
+from tests.long_form import mostly_long
 
 # Everybody hangs on members 0 and 2, who stay; the liar is member 1.
 SPARSE = [(1, 0), (2, 0), (2, 1), (3, 0), (3, 2), (4, 0), (4, 1), (5, 2)]
@@ -40,7 +41,7 @@ def change(cluster, first=0):
 
 @pytest.mark.parametrize("kind", EPOCH_LIAR_KINDS)
 @pytest.mark.parametrize("drains", [False, True])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", mostly_long(range(3), short=1))
 def test_members_come_and_go_beside_one_that_equivocates_where_the_epoch_ends(kind, drains, seed):
     cluster = started(liars={1: kind}, drains=drains, seed=seed)
     for joins, goes in (((4,), ()), ((5,), (3,))):
@@ -83,7 +84,7 @@ def test_letters_and_private_messages_outlive_crashes_of_their_writer_and_their_
 
 
 @pytest.mark.parametrize("tail", ["lost", "kept"])
-@pytest.mark.parametrize("after", range(12))
+@pytest.mark.parametrize("after", mostly_long(range(12), short=4))
 def test_a_letter_is_told_wherever_its_reader_crashes(after, tail):
     cluster = started(letters=True)
     cluster.run(0.5)

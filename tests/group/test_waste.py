@@ -52,8 +52,10 @@ class Victim:
 
 @pytest.mark.parametrize(
     ("wire", "reason"),
-    [(KNOWN.wire, "duplicate"), (FAR.wire, "ahead")],
-    ids=["what is known", "what is far ahead, unsigned or not"],
+    [
+        pytest.param(FAR.wire, "ahead", id="what is far ahead, unsigned or not"),
+        pytest.param(KNOWN.wire, "duplicate", id="what is known", marks=pytest.mark.long),
+    ],
 )
 def test_a_flood_of_blocks_that_bring_nothing_costs_so_much_work_and_then_nothing(monkeypatch, wire, reason):
     victim = Victim(monkeypatch)

@@ -5,8 +5,8 @@ from random import SystemRandom
 
 __all__ = ["KILLS", "LONG", "SECONDS", "drawn_seed"]
 
-KILLS = int(os.environ.get("KILLS", "4"))
-SECONDS = float(os.environ.get("KILL_SECONDS", "9"))
+KILLS = int(os.environ.get("KILLS", "2"))
+SECONDS = float(os.environ.get("KILL_SECONDS", "5"))
 LONG = KILLS >= 20
 
 

@@ -27,7 +27,7 @@ from tests.network.extent import LONG
 from tests.network.processes import free_ports
 
 NAMES = ("alice", "bob", "carol", "dave", "erin")
-AT_ONCE, ROUNDS = 3, 120 if LONG else 8
+AT_ONCE, ROUNDS = 3, 120 if LONG else 2
 _COUNTED = (Room, Driver, Journal, Line, Group, GroupCore, Block, Formation)
 KEYS = {name: Identity.generate() for name in NAMES}
 LOBBY = LobbyConfig(

@@ -4,6 +4,8 @@ import time
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from tests.network.extent import KILLS, SECONDS, drawn_seed
 from tests.network.kills import schedule
 from tests.network.talkers import Talkers
@@ -56,6 +58,7 @@ def test_members_that_are_killed_under_load_lose_nothing_that_was_committed(tmp_
         assert "Traceback" not in talkers.errors()
 
 
+@pytest.mark.long
 def test_a_member_that_stands_still_with_open_links_slows_nobody_and_catches_up(tmp_path: Path) -> None:
     n, frozen = 4, 3
     rest = range(frozen)

@@ -11,6 +11,7 @@ import pytest
 from mechdesign.testing.cluster import Cluster
 from mechdesign.testing.equivocators import COLLUDING_KINDS, EQUIVOCATING_KINDS
 from mechdesign.testing.frames import frame_reader
+from tests.long_form import mostly_long
 from tests.simulation.acts import Twins, count_acts
 
 SEED = 3
@@ -45,13 +46,15 @@ def assert_parted_and_convicted(cluster, twins):
     cluster.assert_convicted(*makers)
 
 
-@pytest.mark.parametrize("kinds", [*combinations_with_replacement(KINDS, 2)], ids="-".join)
+@pytest.mark.parametrize(
+    "kinds", mostly_long(map(pytest.param, combinations_with_replacement(KINDS, 2)), short=7), ids="-".join
+)
 def test_two_liars_of_seven_part_the_camps_and_neither_agreement_nor_progress_suffers(kinds):
     cluster, twins = play(dict(zip((1, 5), kinds, strict=True)), 7, SEED)
     assert_parted_and_convicted(cluster, twins)
 
 
-@pytest.mark.parametrize("kinds", TRIPLES, ids="-".join)
+@pytest.mark.parametrize("kinds", mostly_long(map(pytest.param, TRIPLES), short=1), ids="-".join)
 def test_three_liars_of_ten_part_the_camps_and_neither_agreement_nor_progress_suffers(kinds, monkeypatch):
     acts = count_acts(monkeypatch)
     cluster, twins = play(dict(zip((1, 5, 8), kinds, strict=True)), 10, SEED)

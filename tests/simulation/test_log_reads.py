@@ -1,9 +1,7 @@
 """Members that keep hardly any of the log in memory serve it from their journals, and every promise holds all the same.
 
-In each of these runs somebody reads; ``FAR=2000`` in the environment plays all seeds up to there instead.
+In each of some runs somebody reads; the long form plays all seeds up to two thousand.
 """
-
-import os
 
 import pytest
 
@@ -12,9 +10,10 @@ from mechdesign.testing import cluster, view_cluster
 from mechdesign.testing.runs import run_seed
 from mechdesign.testing.simulated import settings
 from mechdesign.testing.simulator import Simulator
+from tests.long_form import mostly_long
 
 LOG_BYTES = 600
-FAR = int(os.environ.get("FAR", "0"))
+FAR, CHUNK = 2000, 50
 # fmt: off
 READING = (
     16, 97, 111, 172, 198, 215, 235, 329, 352, 360, 391, 571,
@@ -47,7 +46,19 @@ def reads(monkeypatch):
     return found
 
 
-def test_whoever_is_behind_is_served_from_journals(reads):
-    failed = [str(outcome) for seed in range(FAR) or READING if (outcome := run_seed(seed)).violation is not None]
+def failed_of(seeds):
+    return [str(outcome) for seed in seeds if (outcome := run_seed(seed)).violation is not None]
+
+
+@pytest.mark.parametrize("seeds", mostly_long(map(pytest.param, (READING[::3], READING)), short=1), ids=len)
+def test_whoever_is_behind_is_served_from_journals(reads, seeds):
+    failed = failed_of(seeds)
     assert not failed, "\n".join(failed)
-    assert any(reads.values()) if FAR else all(reads.values()), reads
+    assert all(reads.values()), reads
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(0, FAR, CHUNK))
+def test_every_promise_holds_where_logs_are_in_journals_in_runs_of_seeds_from(first, reads):
+    failed = failed_of(range(first, first + CHUNK))
+    assert not failed, "\n".join(failed)

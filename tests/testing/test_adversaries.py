@@ -11,6 +11,7 @@ from mechdesign.testing import frames
 from mechdesign.testing.cluster import Cluster
 from mechdesign.testing.equivocators import LIAR_KINDS
 from mechdesign.transport.messages import Send
+from tests.long_form import mostly_long
 
 LIAR = 3
 
@@ -36,12 +37,12 @@ def talk(cluster, words=6):
     cluster.assert_agreed()
 
 
+@pytest.mark.parametrize("seed", mostly_long(range(3), short=1))
 @pytest.mark.parametrize("kind", [*LIAR_KINDS, "promise"])
-def test_honest_members_agree_beside(kind):
-    for seed in range(3):
-        cluster, _, _ = group_with(kind, seed)
-        talk(cluster)
-        cluster.assert_quiet()
+def test_honest_members_agree_beside(kind, seed):
+    cluster, _, _ = group_with(kind, seed)
+    talk(cluster)
+    cluster.assert_quiet()
 
 
 @pytest.mark.parametrize("kind", ["equivocate", "split", "two-faced"])
@@ -194,7 +195,10 @@ def test_a_rewinder_names_one_predecessor_twice_and_is_convicted_for_it():
     cluster.assert_convicted(LIAR)
 
 
-@pytest.mark.parametrize("kinds", [("conspire", "conspire"), ("conspire", "hide"), ("two-faced", "two-faced")])
+LEAGUES = [("conspire", "hide"), ("conspire", "conspire"), ("two-faced", "two-faced")]
+
+
+@pytest.mark.parametrize("kinds", mostly_long(map(pytest.param, LEAGUES), short=1))
 def test_two_liars_of_seven_in_league_split_nothing_and_those_who_equivocate_are_convicted(kinds):
     twins_met = 0
     for seed in range(2):

@@ -93,7 +93,7 @@ def without_idle_links(group: SmallGroup, tips: Tips, other: SmallGroup) -> froz
         (3, MAJORITY, 6, 0, 0, 0),
         (4, BYZANTINE, 2, None, 0, 0),
         (4, BYZANTINE, 3, 1, 0, 0),
-        (4, BYZANTINE, 3, 0, 1, 1),
+        pytest.param(4, BYZANTINE, 3, 0, 1, 1, marks=pytest.mark.long),
         (4, BYZANTINE, 4, 0, 1, 0),
     ],
 )

@@ -1,10 +1,8 @@
 """A member that crashes once more at any effect of its second life comes back from that as well.
 
-With ``EACH=1`` in the environment from several points of the first life and at every effect of the second one; without,
-from one point, and at every fourth effect.
+In the long form from several points of the first life, and at every effect of the second one.
 """
 
-import os
 from functools import partial
 
 import pytest
@@ -12,9 +10,11 @@ import pytest
 from mechdesign.kernel.machine import SECOND
 from mechdesign.testing.cluster import Cluster
 from mechdesign.testing.crashes import crash_everywhere
+from tests.long_form import mostly_long
 
 PAUSE = SECOND // 4
-FIRST, EVERY = ((5, 40, 90, 140), 1) if "EACH" in os.environ else ((90,), 4)
+POINTS = [(90, 8), (5, 1), (40, 1), (90, 1), (140, 1)]
+"""After how many effects of the first life, and which of the second one."""
 
 
 def chat_with_two_crashes(first, place, second, tail):
@@ -52,7 +52,7 @@ def chat_with_two_crashes(first, place, second, tail):
     return 1 if len(stops) > 1 else None
 
 
-@pytest.mark.parametrize("first", FIRST)
-def test_a_member_comes_back_from_a_crash_at_any_point_of_its_way_back_from_a_crash(first):
-    played = crash_everywhere(partial(chat_with_two_crashes, first), 1, first=0, every=EVERY)
-    assert played * EVERY > 50
+@pytest.mark.parametrize(("first", "every"), mostly_long(POINTS, short=1))
+def test_a_member_comes_back_from_a_crash_at_any_point_of_its_way_back_from_a_crash(first, every):
+    played = crash_everywhere(partial(chat_with_two_crashes, first), 1, first=0, every=every)
+    assert played * every > 50
