@@ -281,7 +281,7 @@ def verify(data, known=""):
     magic, version, encoded, frozen, later = decode(data, "tibaa")
     session, inputs = Session(encoded), [Entry(*decode(x, "iibibbbia")) for x in frozen]
     named, entries = session.roster.hex(), [*inputs, *(Entry(0, *decode(x, "ibibbbia")) for x in later)]
-    demand((magic, version) == ("mechdesign transcript", 1) and known in ("", named[:16], named), f"roster {named}")
+    demand((magic, version) == ("mechdesign transcript", 2) and known in ("", named[:16], named), f"roster {named}")
     for entry in entries:
         session.check(*entry)
     before, behind = {x.kind for x in inputs}, {x.kind for x in entries[len(inputs) :]}

@@ -5,15 +5,22 @@ from dataclasses import dataclass
 
 from mechdesign.decision.certificate import Entry
 from mechdesign.decision.inputs import Inputs
-from mechdesign.decision.record import MAGIC, TRANSCRIPT_BYTES_MAX, Chained, Record, chain, read_entry, read_later
+from mechdesign.decision.record import (
+    FORMAT,
+    MAGIC,
+    TRANSCRIPT_BYTES_MAX,
+    Chained,
+    Record,
+    chain,
+    read_entry,
+    read_later,
+)
 from mechdesign.decision.session import Session
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.errors import VerificationError, WireError
 from mechdesign.kernel.stream import Pieces
 
 __all__ = ["Passing", "forgetful", "read_passing"]
-
-_FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,7 @@ def read_passing(chunks: Iterable[bytes]) -> Passing:
     """
     pieces = Pieces(_bounded(chunks))
     head = pieces.array(), pieces.value(), pieces.value()
-    if head[:2] != (5, MAGIC) or type(head[2]) is not int or head[2] != _FORMAT:
+    if head[:2] != (5, MAGIC) or type(head[2]) is not int or head[2] != FORMAT:
         raise VerificationError("format", "not a transcript of this version")
     encoded = pieces.value()
     roster = Roster.parse(encoded) if isinstance(encoded, bytes) else None

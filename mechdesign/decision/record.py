@@ -16,6 +16,7 @@ from mechdesign.kernel.errors import VerificationError, WireError
 from mechdesign.kernel.wire import Value, decode, digest, encode
 
 __all__ = [
+    "FORMAT",
     "MAGIC",
     "TRANSCRIPT_BYTES_MAX",
     "Chained",
@@ -30,10 +31,12 @@ __all__ = [
 MAGIC = "mechdesign transcript"
 """What a transcript begins with."""
 
+FORMAT = 2
+"""And the number behind it: 1 had another digest over the inputs."""
+
 TRANSCRIPT_BYTES_MAX = 256 << 20
 """No transcript is read that is longer."""
 
-_FORMAT = 1
 _INPUT = "mechdesign/input/1"
 _INPUTS = "mechdesign/inputs/1"
 _PATH_MAX = 32
@@ -59,7 +62,7 @@ class Record:
         """The canonical bytes."""
         frozen = tuple((entry.position, *pack_signed(entry.submission, entry.inclusion)) for entry in self.frozen)
         later = tuple(pack_signed(entry.submission, entry.inclusion) for entry in self.later)
-        return encode((MAGIC, _FORMAT, self.roster.encoded, frozen, later))
+        return encode((MAGIC, FORMAT, self.roster.encoded, frozen, later))
 
     @classmethod
     def parse(cls, data: bytes) -> "Record":
@@ -72,7 +75,7 @@ class Record:
             value = decode(data, bytes_max=TRANSCRIPT_BYTES_MAX)
             match value:
                 case (str(magic), int(version), bytes(roster), tuple(frozen), tuple(later)) if (
-                    magic == MAGIC and type(version) is int and version == _FORMAT
+                    magic == MAGIC and type(version) is int and version == FORMAT
                 ):
                     return cls(Roster.parse(roster), _frozen(frozen), _later(later, len(frozen)))
         except WireError as error:

@@ -4,6 +4,7 @@ import pytest
 
 from mechdesign.decision import policing
 from mechdesign.decision.entries import Kind, ShareEntry
+from mechdesign.decision.messages import Convicted
 from mechdesign.decision.offence import Offence, encode_proof
 from mechdesign.decision.policing import verify_evidence
 from mechdesign.decision.record import Chained, Record, chain, unpack_signed
@@ -15,9 +16,11 @@ from tests.decision.toys import Cluster
 LONG = 16 * 1024
 
 
-def play(*, early=True, **terms):
+def play(*, early=True, left=(), **terms):
     """A sealed session of four in which carol shares when two seals are in the log, or only when all are open."""
     cluster = Cluster(4)
+    for place in left:
+        cluster.sessions[place].enrols = "left"
     cluster.propose(seal="threshold", **terms)
     if early:
         while kinds(cluster).count(Kind.SEAL) < 2:
@@ -28,8 +31,8 @@ def play(*, early=True, **terms):
     return cluster
 
 
-def proof_of(cluster):
-    return next(event.evidence for event in cluster.effects[1] if type(event).__name__ == "Convicted")
+def proof_of(cluster, place=1):
+    return cluster.events(place, Convicted)[0].evidence
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +61,14 @@ def test_a_proof_carries_one_seal_however_many_there_are_and_however_long(monkey
     assert sum(len(delivered.submission.data) for delivered in cluster.log) > policing.EVIDENCE_BYTES_MAX
     assert verify_evidence(proof, cluster.roster, cluster.scheme) == (cluster.roster.ids[2], "early-share")
     assert convictions(cluster) == [("carol", "early-share")]
+
+
+def test_every_follower_has_a_proof_that_holds_and_whoever_lacks_the_code_makes_none():
+    cluster = play(left=[3])
+    for place in (0, 1):
+        found = verify_evidence(proof_of(cluster, place), cluster.roster, cluster.scheme)
+        assert found == (cluster.roster.ids[2], "early-share"), place
+    assert cluster.events(3, Convicted) == []
 
 
 def parts(proof):

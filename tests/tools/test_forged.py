@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from mechdesign.decision.entries import Kind
+from mechdesign.decision.record import FORMAT
 from mechdesign.decision.transcript import audit
 from mechdesign.group.block import genesis, inclusions, make_block
 from mechdesign.group.leaf import encode_leaf
@@ -81,7 +82,7 @@ def forged(seal: str, change: Callable[[File], None]) -> bytes:
     file = File(entries, later, magic, roster)
     change(file)
     frozen = tuple((said.position, *signed(said, seal)) for said in file.frozen)
-    return encode((file.magic, 1, file.roster, frozen, tuple(signed(said, seal) for said in file.later)))
+    return encode((file.magic, FORMAT, file.roster, frozen, tuple(signed(said, seal) for said in file.later)))
 
 
 def put(file: File, said: Said, kind: int, value: list[Any], *, place: int | None = None) -> None:
@@ -253,7 +254,7 @@ def test_every_check_but_two_fails_for_one_of_these() -> None:
     fired: set[int] = set()
     names = verifier(fired)
     files = [forged(seal, change) for seal, _, change in FORGED.values()]
-    files.append(forged("open", lambda file: None).replace(b"\x01", b"\xcc\x01", 1))
+    files.append(forged("open", lambda file: None).replace(bytes([FORMAT]), bytes([0xCC, FORMAT]), 1))
     magic, version, roster, frozen, later = names["decode"](draining("threshold"))
     files.append(encode((magic, version, roster, frozen[:-1], (frozen[-1][1:], *later))))
     for seal, spoil, place in CHEATS.values():
