@@ -46,7 +46,7 @@ layers: $(STAMP) ## import contracts between the layers
 pytest: $(STAMP) ## tests and doctests only; options of pytest in ARGS
 	$(BIN)/pytest -q -n $(JOBS) --dist worksteal $(ARGS)
 
-thorough: $(STAMP) ## the cases that `make test` leaves out (about ten minutes)
+thorough: $(STAMP) ## the cases that `make test` leaves out (a quarter of an hour)
 	$(BIN)/pytest -q -n $(JOBS) --dist worksteal -m long $(ARGS)
 
 incentives: $(STAMP) ## regenerate docs/incentives.md: every mechanism against every concept (ten minutes)
