@@ -21,6 +21,7 @@ from mechdesign.kernel.crypto import KeyedHash, MemberId, SignatureScheme
 from mechdesign.kernel.machine import SECOND, Instant
 from mechdesign.kernel.wire import digest
 from mechdesign.testing.disk import Disk
+from mechdesign.testing.lobby_bounds import LobbyBounds
 from mechdesign.transport.messages import LinkDown, LinkEvent, LinkUp, Packet, Send
 
 __all__ = [
@@ -145,6 +146,7 @@ class LobbyCluster:
         now: the virtual time.
         players: what each has: its lobby while it is up, its disk and all that was ever written there, its events.
         sent: packets that were sent so far.
+        bounds: watches after every step of a lobby that it holds no more than it may.
     """
 
     def __init__(
@@ -164,6 +166,7 @@ class LobbyCluster:
         self.random = Random(seed)
         self.config = config or LobbyConfig()
         self.weather = weather or LobbyWeather()
+        self.bounds = LobbyBounds(self.config)
         self._seed = seed
         self._dialling = dialling
         self._skew = skew_us or {}
@@ -313,6 +316,8 @@ class LobbyCluster:
 
     def _perform(self, place: int, effects: Sequence[LobbyEffect]) -> None:
         player = self.players[place]
+        if player.lobby is not None:
+            self.bounds.look(place, player.lobby, len(player.links))
         deadline = None if player.lobby is None else player.lobby.deadline
         player.due = _NEVER if deadline is None else deadline
         for effect in effects:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from mechdesign.group.lobby.book import Book
 from mechdesign.group.lobby.config import LobbyConfig
 from mechdesign.group.lobby.presence import Herald, Presence
-from mechdesign.kernel.crypto import Ed25519
+from mechdesign.group.lobby.shares import NOBODY
+from mechdesign.kernel.crypto import Ed25519, MemberId
 from mechdesign.kernel.machine import SECOND, Instant
 from mechdesign.testing.lobby_cluster import WALL, seat_of
 from tests.group.presences import DAY, LIFE, NEIGHBOUR, OTHER, at, book, record, take
@@ -193,6 +194,23 @@ def test_a_neighbour_that_brings_strangers_without_end_fills_its_own_share_only(
     known.expire(now)
     assert take(known, record(5, at(now)), now, source=OTHER)
     assert take(known, record(0, at(now)), now, source=NEIGHBOUR), "a known key is renewed by whoever brings it"
+
+
+@pytest.mark.parametrize(("seconds", "dead"), [(1, 10), (100, 20)], ids=["ousted", "run out"])
+def test_what_a_neighbour_left_behind_is_nobodys_also_when_it_is_dead(seconds, dead):
+    """No other neighbour answers for it, and it is one share: else who comes under many keys has as many."""
+    known = book(peers_max=20, remembered_max=200)
+    for each in range(5):
+        gone = MemberId(bytes([each]) * 32)
+        for place in range(4):
+            assert take(known, record(10 * each + place, at(0)), 0, source=gone)
+        known.unlinked(gone)
+    now = seconds * SECOND
+    known.expire(now)
+    for place in range(100, 110):
+        assert take(known, record(place, at(now)), now)
+    assert {source: known._dead.size(source) for source in known._dead._shares} == {NOBODY: dead}
+    assert known._living.size(NEIGHBOUR) == 10
 
 
 def test_a_share_that_was_filled_is_free_again_once_its_dead_are_forgotten():

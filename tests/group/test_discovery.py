@@ -211,3 +211,37 @@ def test_a_replayer_never_brings_the_dead_back_while_time_runs():
         cluster.run(3)
         assert all(3 not in cluster.known(place) for place in cluster.honest)
     assert len(replayer.kept) > 10
+
+
+def test_a_replayer_does_not_bring_the_long_dead_back_to_one_who_was_restarted():
+    replayer = Replayer()
+    cluster = LobbyCluster(4, [(0, 1), (0, 2), (1, 2), (1, 3)], liars={0: replayer})
+    cluster.run(5)
+    last = cluster.lobby(3).record
+    assert last is not None
+    cluster.crash(3)
+    cluster.run(2 * 3600)
+    cluster.crash(2)
+    cluster.run(1)
+    cluster.start(2)
+    cluster.link(0, 2)
+    data = encode_lobby_packet(Records(((last.wire, 2**31, 0),)))
+    for _ in range(10):
+        for other in cluster.neighbours(0):
+            cluster.send(0, Send(cluster.key(other), data))
+        cluster.run(3)
+        assert cluster.honest == [1, 2]
+        assert all(3 not in cluster.known(place) for place in (1, 2))
+
+
+def test_one_who_was_restarted_knows_those_at_once_whose_clocks_are_half_an_hour_behind_or_ahead():
+    half = 1800 * SECOND
+    cluster = LobbyCluster(3, line(3), skew_us={0: -half, 2: half})
+    cluster.run(100)
+    cluster.crash(1)
+    cluster.run(1)
+    cluster.start(1)
+    for other in (0, 2):
+        cluster.link(1, other)
+    cluster.run(1)
+    assert cluster.known(1) == {0, 2}

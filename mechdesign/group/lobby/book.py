@@ -18,6 +18,10 @@ the dead, of the dead out of it. A number that is forgotten before its date alon
 strangers' records that are older are not taken any more. So a flood that makes us forget lets nobody be brought back
 from the dead for longer than the rest of a life, unless its clock went ahead of ours; and a stranger whose clock is
 behind ours by more than a life waits until the flood is over.
+
+The book itself is not in the journal, but the number of our own newest record is. After a restart nobody is believed
+whose record was over an hour before that, so a clock may be so much behind ours and no more, or its owner waits.
+Whoever died later, or before a newcomer came at all, can be shown once, for one life: to be known is a hint.
 """
 
 from collections.abc import Iterator
@@ -31,6 +35,8 @@ from mechdesign.kernel.crypto import MemberId, SignatureScheme
 from mechdesign.kernel.machine import SECOND, Instant
 
 __all__ = ["Book", "Sighting"]
+
+_SKEW = 3600 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,11 @@ class Book:
         self._live_max = min(config.peers_max, config.remembered_max - 1)
         self._floor = 0
         self._next: Instant | None = None
+
+    def restored(self, number: int, now: Instant) -> None:
+        """We were there last when our own record had that number: what was over long before is not believed."""
+        # Our clock may have been ahead in that life.
+        self._floor = max(self._floor, min(number, self._wall + now) - self._life - _SKEW)
 
     def __len__(self) -> int:
         return len(self._living)
@@ -295,8 +306,9 @@ class Book:
         return known != source and (source == member or known == NOBODY)
 
     def _bury(self, member: MemberId, source: MemberId) -> None:
-        """Move somebody to the dead, into the share that it was in."""
-        source = self._living.source(member) or self._dead.source(member) or source
+        """Move somebody to the dead, into the share that it was in, which may be nobody's."""
+        known = (self._living.source(member), self._dead.source(member))
+        source = next((each for each in known if each is not None), source)
         self._living.leave(member)
         self._dead.enter(member, source, 0)
         self._look(self._forgettable(self._entries[member]))

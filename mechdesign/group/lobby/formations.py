@@ -225,6 +225,9 @@ class Formations:
         del self._known[key]
         self._brought.pop(key, None)
         self._past[key] = None
+        if len(self._past) > _PAST_MAX:
+            # Who replays one of these offers a group that nobody forms; what we signed is in the journal.
+            del self._past[next(iter(self._past))]
 
     def _add(self, announcement: Announcement, now: Instant) -> Formation:
         formation = Formation(announcement, self._seat, now, self._keep, self._named)
@@ -250,9 +253,6 @@ class Formations:
                 self._forget(key)
             elif formation.deadline <= now:
                 effects += self._note(formation, formation.tick(now))
-        while len(self._past) > _PAST_MAX:
-            # Who replays one of these offers a group that nobody forms; what we signed is in the journal.
-            del self._past[next(iter(self._past))]
         old = [key for key, (until, _) in self._records.items() if until <= now and key not in self._known]
         gone = [("lobby", name) for key in old for name in self._records.pop(key)[1]]
         if gone:

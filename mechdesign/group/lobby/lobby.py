@@ -103,7 +103,7 @@ class Lobby:
         rest: list[tuple[bytes, bytes]] = []
         for table, key, data in records:
             if table == "lobby" and key == SEQUENCE_KEY:
-                self._herald.restore(data)
+                self._book.restored(self._herald.restore(data), now)
             elif table == "lobby":
                 rest.append((key, data))
         self._herald.due = now

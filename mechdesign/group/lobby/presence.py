@@ -194,8 +194,8 @@ class Herald:
         """Our newest record of this life, or None before the first and after a farewell."""
         return self._current
 
-    def restore(self, data: bytes) -> None:
-        """Take back the newest sequence number of an earlier life.
+    def restore(self, data: bytes) -> int:
+        """Take back the newest sequence number of an earlier life, and give it.
 
         Raises:
             JournalError: the record is damaged.
@@ -203,6 +203,7 @@ class Herald:
         if len(data) != 8:
             raise JournalError("the journal's record of our presence is damaged")
         self._newest = int.from_bytes(data, "big")
+        return self._newest
 
     def overtaken(self, record: Presence) -> bool:
         """Whether a valid record of ours, shown by another, is one that we do not know; the next one goes past it."""

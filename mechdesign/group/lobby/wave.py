@@ -8,7 +8,9 @@ knows everybody. **Source**: Chang, *Echo algorithms: depth parallel operations 
 
 * *Loss.* Every question is repeated until it is answered, and a question asked again is answered again.
 * *Failing links.* A neighbour whose link goes down is cut from the wave: that counts as an empty answer, and the result
-  is ``incomplete``, since what lay behind it may be alive. A link that comes up again is asked again.
+  is ``incomplete``, since what lay behind it may be alive. A link that comes up again is asked again. Where a wave came
+  back incomplete before its time, its initiator starts another in its place, a few times and ever later: so whoever is
+  connected still, by whatever way, is named.
 * *Time.* Each player answers its parent with what it has before the parent's own time ends, so a player that stalls
   hides what lies behind itself and nothing else. A wave that ends so is incomplete.
 
@@ -30,6 +32,7 @@ from mechdesign.group.lobby.packets import (
     Probe,
     encode_lobby_packet,
 )
+from mechdesign.group.lobby.shares import NOBODY
 from mechdesign.kernel.config import microseconds
 from mechdesign.kernel.crypto import KEY_BYTES, SIGNATURE_BYTES, MemberId, SignatureScheme, Signer
 from mechdesign.kernel.errors import LocalProtocolError
@@ -40,6 +43,9 @@ from mechdesign.transport.messages import Send
 __all__ = ["WaveDone", "WaveEffect", "WaveHeard", "Waves", "reached_signed", "start_signed", "wave_name"]
 
 _OWN_MAX = 8
+_REPEATS_MAX = 4
+_GONE_MAX = 64
+# So many neighbours that are gone are kept in mind for each wave: a link costs its maker little.
 _ROOM = (LOBBY_PACKET_BYTES_MAX - 1024) // (KEY_BYTES + SIGNATURE_BYTES + 8)
 # So many keys fit into one answer.
 
@@ -51,7 +57,7 @@ class WaveDone:
     Attributes:
         key: the caller's name for it.
         complete: whether everybody who was asked answered in full; False says that there may be others.
-        reached: who signed it, we among them, ascending.
+        reached: who signed it, we among them, ascending; where it is incomplete, who signed any of our attempts.
     """
 
     key: bytes
@@ -105,6 +111,10 @@ class _Wave:
     own: bytes = b""
     full: bool = True
     answer: Answer | None = None
+    # Of a wave of ours: which attempt this is, who was named in those before, when the next begins.
+    attempt: int = 0
+    found: frozenset[MemberId] = frozenset()
+    again: Instant | None = None
 
     @property
     def waits(self) -> list[MemberId]:
@@ -137,7 +147,8 @@ class Waves:
         self._reached_max = min(config.reached_max, _ROOM)
         self._linked: dict[MemberId, None] = {}
         self._waves: dict[bytes, _Wave] = {}
-        self._brought: dict[MemberId, int] = {}
+        # Of each neighbour the waves that it brought, oldest first.
+        self._brought: dict[MemberId, dict[bytes, None]] = {}
 
     def __len__(self) -> int:
         return len(self._waves)
@@ -149,7 +160,9 @@ class Waves:
 
     @staticmethod
     def _due(wave: _Wave) -> Instant:
-        return wave.forget if wave.answer is not None else min(wave.ends, wave.retry)
+        if wave.answer is not None:
+            return wave.forget
+        return min(wave.ends, wave.retry if wave.again is None else wave.again)
 
     def start(self, key: bytes, about: bytes, now: Instant) -> list[WaveEffect]:
         """Start a wave.
@@ -160,11 +173,23 @@ class Waves:
         if len(about) > ABOUT_BYTES_MAX:
             raise LocalProtocolError(f"a wave carries at most {ABOUT_BYTES_MAX} bytes")
         self.require_room()
+        ends = now + self._limit
+        name, probe = self._probe(about)
+        return self._enter(name, _Wave(probe, None, key, ends, ends, now + self._pause), now)
+
+    def _probe(self, about: bytes) -> tuple[bytes, Probe]:
+        """A new question of ours, and its name."""
         nonce = self._entropy(NONCE_BYTES)
         name = wave_name(self._me, nonce, about)
-        probe = Probe(self._me, nonce, about, self._signer.sign(start_signed(name)), 0)
-        ends = now + self._limit
-        return self._enter(name, _Wave(probe, None, key, ends, ends, now + self._pause), now)
+        return name, Probe(self._me, nonce, about, self._signer.sign(start_signed(name)), 0)
+
+    def _repeat(self, name: bytes, wave: _Wave, now: Instant) -> list[WaveEffect]:
+        """Start another wave in the place of one of ours that came back incomplete."""
+        del self._waves[name]
+        found, attempt = wave.found.union(wave.reached), wave.attempt + 1
+        name, probe = self._probe(wave.probe.about)
+        next_ = _Wave(probe, None, wave.key, wave.ends, wave.ends, now + self._pause, attempt=attempt, found=found)
+        return self._enter(name, next_, now)
 
     def require_room(self) -> None:
         """Make sure that we may start another wave.
@@ -188,15 +213,24 @@ class Waves:
             return [self._send(source, Answer(name, True, ()))]
         if not self._scheme.verify(probe.initiator, start_signed(name), probe.signature):
             return self._drop("forged wave")
-        if self._brought.get(source, 0) >= self._config.waves_max:
+        brought = self._brought.setdefault(source, {})
+        if len(brought) >= self._config.waves_max and not self._make_room(brought):
             self._drop("waves")
-            return [self._send(source, Answer(name, False, ()))]
-        self._brought[source] = self._brought.get(source, 0) + 1
+            return [self._send(source, Answer(name, False, ((self._me, self._signer.sign(reached_signed(name))),)))]
+        brought[name] = None
         left = min(probe.left_ms * 1000, self._limit)
         # Until nobody can ask again on its initiator's behalf, so that nobody is drawn into one wave twice.
         forget = now + 2 * self._limit
         entered = _Wave(probe, source, b"", now + max(0, left - self._hop), forget, now + self._pause)
         return [WaveHeard(probe.initiator, probe.about, source), *self._enter(name, entered, now)]
+
+    def _make_room(self, brought: dict[bytes, None]) -> bool:
+        """Forget the oldest of a neighbour's waves that we answered: else a flood would hold up those behind it."""
+        answered = next((name for name in brought if self._waves[name].answer is not None), None)
+        if answered is None:
+            return False
+        del brought[answered], self._waves[answered]
+        return True
 
     def _enter(self, name: bytes, wave: _Wave, now: Instant) -> list[WaveEffect]:
         self._waves[name] = wave
@@ -235,7 +269,10 @@ class Waves:
             if wave.answer is not None:
                 if wave.parent == peer:
                     effects.append(self._send(peer, wave.answer))
-            elif wave.parent != peer and wave.asked.get(peer) is not True:
+            elif wave.again is None and wave.parent != peer and wave.asked.get(peer) is not True:
+                if peer not in wave.asked and len(wave.asked) >= len(self._linked) + _GONE_MAX:
+                    wave.full = False
+                    continue
                 wave.asked[peer] = None
                 effects += self._ask(wave, [peer], now)
         return effects
@@ -248,7 +285,19 @@ class Waves:
             if wave.answer is None and wave.asked.get(peer, False) is None:
                 wave.asked[peer] = False
                 effects += self._look(name, wave, now)
+        self._orphan(peer)
         return effects
+
+    def _orphan(self, peer: MemberId) -> None:
+        """Leave what a neighbour brought to nobody, who has room as one neighbour has: new links make no new room."""
+        brought = self._brought.pop(peer, None)
+        if brought is None:
+            return
+        orphans = self._brought.setdefault(NOBODY, {})
+        orphans.update(brought)
+        for name in list(orphans)[: max(0, len(orphans) - self._config.waves_max)]:
+            # Its parent has no link to be answered over. If it comes again it is answered again.
+            self._forget(name)
 
     def tick(self, now: Instant) -> list[WaveEffect]:
         """Ask again, end what has run out of time, forget what nobody asks for any more."""
@@ -257,10 +306,12 @@ class Waves:
             if self._due(wave) > now:
                 continue
             if wave.answer is not None:
-                self._forget(name, wave)
+                self._forget(name)
             elif wave.ends <= now:
                 wave.asked.update(dict.fromkeys(wave.waits, False))
                 effects += self._look(name, wave, now)
+            elif wave.again is not None:
+                effects += self._repeat(name, wave, now)
             else:
                 wave.retry = now + self._pause
                 effects += self._ask(wave, wave.waits, now)
@@ -272,18 +323,25 @@ class Waves:
             return []
         complete = wave.full and all(wave.asked.values())
         if wave.parent is None:
+            # At once, and then after ever longer pauses; in vain where there are more than we count.
+            again = now + ((self._pause << wave.attempt) >> 1 if wave.attempt else 0)
+            hopeful = wave.attempt < _REPEATS_MAX and len(wave.reached) < self._reached_max
+            if not complete and hopeful and again < wave.ends:
+                wave.again = again
+                return self._repeat(name, wave, now) if again == now else []
             del self._waves[name]
-            return [WaveDone(wave.key, complete, tuple(sorted(wave.reached)))]
+            reached = wave.reached.keys() if complete else wave.found.union(wave.reached)
+            return [WaveDone(wave.key, complete, tuple(sorted(reached)))]
         wave.answer = Answer(name, complete, tuple(sorted(wave.reached.items())))
         wave.reached, wave.asked = {}, {}
         return [self._send(wave.parent, wave.answer)] if wave.parent in self._linked else []
 
-    def _forget(self, name: bytes, wave: _Wave) -> None:
+    def _forget(self, name: bytes) -> None:
         del self._waves[name]
-        if wave.parent is not None:
-            self._brought[wave.parent] -= 1
-            if not self._brought[wave.parent]:
-                del self._brought[wave.parent]
+        for source in [source for source, brought in self._brought.items() if name in brought]:
+            del self._brought[source][name]
+            if not self._brought[source]:
+                del self._brought[source]
 
     def _ask(self, wave: _Wave, peers: Iterable[MemberId], now: Instant) -> list[WaveEffect]:
         probe = replace(wave.probe, left_ms=max(0, wave.ends - now) // 1000)
