@@ -97,6 +97,10 @@ class BlockManager:
         """Every parked block, in the order of arrival."""
         return iter(self._parked.values())
 
+    def parked_of(self, author: int) -> Iterator[Block]:
+        """The parked blocks of an author, in the order of arrival."""
+        return (self._parked[digest] for digest in self._of_author[author])
+
     def get(self, digest: bytes) -> Block | None:
         """The parked block of that digest."""
         return self._parked.get(digest)
@@ -142,7 +146,9 @@ class BlockManager:
         if not self.is_missing(block.digest):
             return "duplicate"
         if block.round < self._dag.collection:
-            return "old"
+            # Beside another of its author that is still kept it is a proof.
+            proof = self._dag.slot(block.round, block.author) and not self._equivocates(block.author)
+            return None if proof else "old"
         if block.round > max(self._dag.highest, undecided) + ahead_max:
             return "ahead"
         return "twin" if self.surplus(block) else None

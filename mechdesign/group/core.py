@@ -248,6 +248,7 @@ class GroupCore:
         self._sync.heard(place, block.digest, now)
         self._sync.arrived(block.digest)
         self._pacing.heard(block.author)
+        self._up.extend(self._watch.arrived(block, self._manager.parked_of(block.author)))
         self._absorb(self._manager.offer(block, peer), place, now)
         self._intake.parked(peer, block, len(wire), now)
         if block.digest in self._dag:

@@ -1,6 +1,6 @@
 """Notices what can be proved against a member, and hands up the first proof of each kind."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mechdesign.group.block import Block
 from mechdesign.group.evidence import Equivocation, Evidence, InvalidBlock, Signed, encode_evidence
@@ -12,7 +12,7 @@ __all__ = ["Watch"]
 
 
 class Watch:
-    """Compares accepted blocks with one another; more proofs of a kind against one member would only cost memory."""
+    """Compares blocks with one another; more proofs of a kind against one member would only cost memory."""
 
     def __init__(self, roster: Roster) -> None:
         self._roster = roster
@@ -28,6 +28,19 @@ class Watch:
     def equivocates(self, author: int) -> bool:
         """Whether an author is known to equivocate."""
         return (author, Equivocation) in self._proved
+
+    def arrived(self, block: Block, parked: Iterable[Block]) -> list[EvidenceFound]:
+        """Compare a valid block, accepted one day or never, with what is accepted and its author's parked ones."""
+        if self.equivocates(block.author):
+            return []
+        before = block.header.parents[0].digest
+        kept = (self._slots.get((block.author, block.round)), self._predecessors.get((block.author, before)))
+        for other in (*kept, *parked):
+            if other is None or other.digest == block.digest:
+                continue
+            if other.round == block.round or other.header.parents[0].digest == before:
+                return self._prove(block.author, Equivocation(_signed(other), _signed(block)))
+        return []
 
     def accepted(self, block: Block) -> list[EvidenceFound]:
         """Compare an accepted block with its author's others for the round and on the same predecessor."""

@@ -5,6 +5,8 @@ that are kept, those that are undecided, and those at or above the collection ro
 roster, the settings and these, and they are tied to what moves them: the collection round follows the commits, and
 what is kept begins where the newest certified checkpoint says. How many rounds those may be in a group that had time to
 certify its checkpoints is stated too.
+
+What can be counted at once is looked at after every step, what has to be walked over after every sixteenth of a member.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,7 +18,7 @@ from mechdesign.group.roster import Roster
 from mechdesign.kernel.config import GroupConfig
 from mechdesign.testing.simulator import Violation
 
-__all__ = ["Bounds", "Steps", "holdings", "rounds_max"]
+__all__ = ["Bounds", "Steps", "holdings", "rounds_max", "walked"]
 
 _EVERY = 16
 _TWINS = 3
@@ -26,7 +28,7 @@ _KINDS = len(get_args(Evidence))
 
 
 def holdings(core: GroupCore, roster: Roster, config: GroupConfig) -> dict[str, tuple[int, int]]:
-    """By name how much a member holds, and how much it may."""
+    """By name how much a member holds that can be counted at once, and how much it may."""
     dag, manager, sync, committer = core._dag, core._manager, core._sync, core._order.committer
     proposer, watch, certifier = core._proposer, core._watch, core._keeping._certifier
     n, depth = roster.n, roster.depth
@@ -38,8 +40,6 @@ def holdings(core: GroupCore, roster: Roster, config: GroupConfig) -> dict[str, 
     # A checkpoint names blocks that are out before anything is known of their authors.
     named = _TWINS * n * (depth + 3)
     lacking = max(4 * config.parked_per_author, 8 * n)
-    lacks = (sum(len(manager._lacks[digest]) for digest in parked) for parked in manager._of_author)
-    shown = [at[0] for numbers in core._order.linearizer._numbers for at in numbers.where.values()]
     return {
         "rounds below the certified collection round": (certifier.floor - dag.floor, 0),
         "rounds from collection to commit": (
@@ -48,17 +48,13 @@ def holdings(core: GroupCore, roster: Roster, config: GroupConfig) -> dict[str, 
         ),
         "blocks": (len(dag), wide * kept),
         "rounds of blocks": (len(dag._rounds), kept),
-        "tips": (sum(map(len, dag._chains)), wide * kept),
         "ordered digests": (len(dag._ordered), wide * kept + named),
-        # One that a checkpoint names counts as held, and comes with its descendants if anybody still needs it.
-        "entries in blocks that were let go": (sum(digest not in dag._ordered for digest in shown), 0),
         "certificates": (len(committer._certs), wide * undecided),
         "certifying blocks": (len(committer._certifies), wide * undecided),
         "blames": (len(committer._blames), n * undecided),
         "verdicts": (len(committer._verdicts), n * undecided),
         "committed slots": (len(committer._committed), roster.slots_per_round * (depth + 1)),
         "parked blocks": (max(map(len, manager._of_author)), config.parked_per_author),
-        "missing references": (max(lacks), lacking),
         "references vouched for": (len(manager._vouched), lacking),
         "pulls": (sync.pulls, 2 * n * lacking),
         "shown blocks": (len(sync._shown), 32 * n),
@@ -72,6 +68,21 @@ def holdings(core: GroupCore, roster: Roster, config: GroupConfig) -> dict[str, 
         "pending checkpoints": (len(certifier._pending), 4),
         "early signatures": (max(map(len, certifier._early)), 4),
         "blocks in the journal": (len(core._keeping.records._rounds), wide * kept + named),
+    }
+
+
+def walked(core: GroupCore, roster: Roster, config: GroupConfig) -> dict[str, tuple[int, int]]:
+    """By name how much a member holds that has to be walked over, and how much it may."""
+    dag, manager = core._dag, core._manager
+    n, kept = roster.n, max(dag.highest - dag.floor + 1, 0)
+    wide = n + (_TWINS - 1) * len(core._watch.equivocators)
+    lacks = (sum(len(manager._lacks[digest]) for digest in parked) for parked in manager._of_author)
+    shown = [at[0] for numbers in core._order.linearizer._numbers for at in numbers.where.values()]
+    return {
+        "tips": (sum(map(len, dag._chains)), wide * kept),
+        "missing references": (max(lacks), max(4 * config.parked_per_author, 8 * n)),
+        # One that a checkpoint names counts as held, and comes with its descendants if anybody still needs it.
+        "entries in blocks that were let go": (sum(digest not in dag._ordered for digest in shown), 0),
     }
 
 
@@ -94,7 +105,7 @@ class Steps(Protocol):
 
 
 class Bounds:
-    """What honest members hold stays within its bounds, looked at again and again.
+    """What honest members hold stays within its bounds, looked at after every step.
 
     Args:
         steps: the steps that are watched.
@@ -114,10 +125,11 @@ class Bounds:
     def _step(self, place: int) -> None:
         if place not in self._until:
             return
+        self._look(place, holdings)
         self._until[place] -= 1
         if not self._until[place]:
             self._until[place] = _EVERY
-            self.look(place)
+            self._look(place, walked)
 
     def look(self, place: int) -> None:
         """Compare one member's holdings with their bounds now.
@@ -125,7 +137,11 @@ class Bounds:
         Raises:
             Violation: it holds more of something than it may.
         """
+        self._look(place, holdings)
+        self._look(place, walked)
+
+    def _look(self, place: int, found: Callable[[GroupCore, Roster, GroupConfig], dict[str, tuple[int, int]]]) -> None:
         for core in self._cores(place):
-            for name, (held, bound) in holdings(core, core._roster, self._config).items():
+            for name, (held, bound) in found(core, core._roster, self._config).items():
                 if held > bound:
                     raise Violation(f"member {place} holds {held} {name} where {bound} is the most")

@@ -1,14 +1,15 @@
 """What an honest member saw both halves of, it has convicted by the end of the same step.
 
-The halves are blocks that it accepted in its present life and epoch and still keeps: two of one author and round, two
-on one own predecessor. Beside them stand two different submissions of ordered blocks under one number, signatures under
-two checkpoints of one index, and a block that is invalid by its own bytes, which is its own other half.
-:class:`~mechdesign.testing.forks.Forks` looks for two ends of one epoch.
+The halves are blocks of one author and round, or on one own predecessor: two that it accepted in its present life and
+epoch and still keeps, or such a one, or one that is parked, beside one that a liar sends it and that it looks at,
+whatever becomes of that. Beside them stand two different submissions of ordered blocks under one number that it still
+keeps, signatures under two checkpoints of one index, and a block that is invalid by its own bytes, which is its own
+other half. :class:`~mechdesign.testing.forks.Forks` looks for two ends of one epoch.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 
-from mechdesign.group.block import Block, check_header, signed_by_author
+from mechdesign.group.block import Block, check_header, intact, signed_by_author
 from mechdesign.group.checkpoint import signed_checkpoint
 from mechdesign.group.core import GroupCore
 from mechdesign.group.evidence import (
@@ -152,14 +153,28 @@ class Faults:
                 self._vouch(seen, core, content)
             for index, wire in enumerate(content.blocks if isinstance(content, Blocks) else ()):
                 block = self._readers.of(roster)(wire)
-                if block is None or check_header(block.header, roster) is None or not _looked_at(core, block):
+                if block is None or not _looked_at(core, block):
                     continue
                 if not signed_by_author(block.encoded, block.header, block.signature, roster, self._scheme):
                     continue
-                if index:
+                if check_header(block.header, roster) is None:
+                    if not index and intact(block, roster) and self._excluded(core, block):
+                        seen.owed[block.author, Equivocation] = None
+                elif index:
                     seen.behind.append((packet.peer, block))
                 else:
                     seen.owed[block.author, InvalidBlock] = None
+
+    def _excluded(self, core: GroupCore, block: Block) -> bool:
+        """Whether a member holds, accepted or parked, what the author of a block must not have signed beside it."""
+        if core._roster.ids[block.author] not in self._liars or core._watch.equivocates(block.author):
+            return False
+        before = block.header.parents[0].digest
+        held = (*core._dag.slot(block.round, block.author), *core._manager.parked_of(block.author))
+        return any(
+            other.digest != block.digest and (other.round == block.round or other.header.parents[0].digest == before)
+            for other in held
+        )
 
     def _vouch(self, seen: _Seen, core: GroupCore, vouch: Vouch) -> None:
         roster = core._roster

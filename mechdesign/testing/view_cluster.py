@@ -18,6 +18,7 @@ from typing import Any
 from mechdesign.group.channel import channel_of, unframe
 from mechdesign.group.committer import CommitRule
 from mechdesign.group.core import GroupCore
+from mechdesign.group.layer import GroupLayer
 from mechdesign.group.messages import Append, Broadcast, EvidenceFound, Exclude, Leave, Ready, ViewChanging
 from mechdesign.group.roster import FaultModel, Roster
 from mechdesign.group.views.invitation import Invitation, sign_join
@@ -39,6 +40,7 @@ from mechdesign.testing.faults import Faults
 from mechdesign.testing.forks import Forks
 from mechdesign.testing.frames import Readers
 from mechdesign.testing.habits import Habits
+from mechdesign.testing.layer_bounds import LayerBounds
 from mechdesign.testing.network import CALM, Network, Weather
 from mechdesign.testing.scenario import AnyLiarKind, Crash, Scenario
 from mechdesign.testing.simulated import BRISK, SimulatedGroup, cast_of, settings
@@ -130,6 +132,7 @@ class ViewCluster(SimulatedGroup):
         Faults(self.simulator, self.honest, self.liars, self.scheme, self._cores, _packet)
         Forks(self.simulator, self.honest, self.scheme)
         self.bounds = Bounds(self.simulator, self.honest, config, self._cores)
+        LayerBounds(self.simulator, config, keys=total - 1, layer=self._layer)
 
     @classmethod
     def of(cls, scenario: Scenario, **options: Any) -> "ViewCluster":
@@ -193,6 +196,10 @@ class ViewCluster(SimulatedGroup):
     def machine(self, place: int) -> Any:
         """The machine of a member that is up, or None."""
         return self.simulator.processes[place].machine
+
+    def _layer(self, place: int) -> GroupLayer | None:
+        machine = self.machine(place) if place in self.honest else None
+        return machine if isinstance(machine, GroupLayer) else None
 
     def _group(self, place: int) -> Any:
         machine = self.machine(place)

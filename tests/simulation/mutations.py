@@ -211,6 +211,11 @@ def twins_of_one_round_are_not_compared(patch):
     patch.setattr(Watch, "accepted", lambda self, block: [])
 
 
+@mutation("found no Equivocation", 4)
+def twins_are_compared_only_once_they_are_accepted(patch):
+    patch.setattr(Watch, "arrived", lambda self, block, parked: [])
+
+
 @mutation("found no Equivocation", 121)
 def blocks_on_one_predecessor_are_not_compared(patch):
     right = Watch.accepted
