@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mechdesign.decision.sealing.commit_reveal import SALT_BYTES
-from mechdesign.kernel.errors import JournalError, WireError
+from mechdesign.kernel.errors import DamagedError, WireError
 from mechdesign.kernel.wire import DIGEST_BYTES, decode, encode
 
 __all__ = ["Secret"]
@@ -49,5 +49,5 @@ class Secret:
                 ):
                     return cls(session, step, salt, report)
         except WireError as error:
-            raise JournalError(f"a record of the table 'secret' is damaged: {error}") from error
-        raise JournalError("a record of the table 'secret' is damaged")
+            raise DamagedError("a record of the table 'secret'", error) from error
+        raise DamagedError("a record of the table 'secret'")

@@ -36,7 +36,7 @@ from mechdesign.group.views.view import Convicts, View
 from mechdesign.group.watch import Watch
 from mechdesign.kernel.config import GroupConfig, microseconds
 from mechdesign.kernel.crypto import MemberId, SignatureScheme, Signer
-from mechdesign.kernel.errors import JournalError, LocalProtocolError
+from mechdesign.kernel.errors import DamagedError, LocalProtocolError
 from mechdesign.kernel.machine import Instant
 from mechdesign.transport.messages import LinkDown, LinkUp, Packet, Send
 
@@ -124,7 +124,7 @@ class GroupCore:
             for block in found.log:
                 self._deliver(Ordered(block, self._order.enter(block)), now)
             if not self._order.agrees(found.certified.checkpoint):
-                raise JournalError("the journal's log is not the one of its checkpoint: it is damaged")
+                raise DamagedError("the journal's log", "it is not the one of its checkpoint")
             self._order.resume(found.certified.checkpoint)
             self._keeping.restored(found.certified)
         if found.newest is not None:

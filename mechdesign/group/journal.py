@@ -20,7 +20,7 @@ from types import TracebackType
 
 from mechdesign.group.messages import Append, Compact
 from mechdesign.kernel.crypto import MemberId
-from mechdesign.kernel.errors import JournalError
+from mechdesign.kernel.errors import DamagedError, JournalError
 from mechdesign.kernel.wire import digest
 
 __all__ = ["Journal", "owner_of"]
@@ -180,11 +180,8 @@ class Journal:
             "UPDATE head SET value = ?, sum = ? WHERE name = ?", (value, _sum(b"", 0, name, b"", value), name)
         )
 
-    def _damaged(self, why: object) -> JournalError:
-        return JournalError(
-            f"the journal {self._path} is damaged: {why}. Do not go on with this key, for what it signed may be "
-            "forgotten: keep the file for a look at it, and come back under a new key with a new journal"
-        )
+    def _damaged(self, why: object) -> DamagedError:
+        return DamagedError(f"the journal {self._path}", why)
 
     def write(self, batch: Iterable[Append | Compact]) -> None:
         """Perform appends and compactions in their order, in one transaction.

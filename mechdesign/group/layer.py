@@ -36,7 +36,7 @@ from mechdesign.group.topology import Located
 from mechdesign.group.whereabouts import Whereabouts
 from mechdesign.kernel.config import GroupConfig
 from mechdesign.kernel.crypto import MemberId, SignatureScheme, Signer
-from mechdesign.kernel.errors import JournalError, LocalProtocolError, WireError
+from mechdesign.kernel.errors import DamagedError, LocalProtocolError, WireError
 from mechdesign.kernel.machine import Instant
 from mechdesign.kernel.wire import decode, encode
 from mechdesign.transport.messages import LinkDown, LinkUp, Packet, Send
@@ -300,5 +300,5 @@ def _read_whisper(key: bytes, data: bytes) -> Private:
             case (tuple(to), bytes(content)):
                 return Private(key, tuple(MemberId(member) for member in to if isinstance(member, bytes)), content)
     except WireError as error:
-        raise JournalError(f"the journal's record of a private message is damaged: {error}") from error
-    raise JournalError("the journal's record of a private message is damaged")
+        raise DamagedError("the journal's record of a private message", error) from error
+    raise DamagedError("the journal's record of a private message")

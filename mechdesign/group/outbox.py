@@ -19,7 +19,7 @@ from mechdesign.group.messages import Broadcast, Submission
 from mechdesign.group.roster import Roster
 from mechdesign.group.views.view import ViewKind
 from mechdesign.kernel.crypto import MemberId
-from mechdesign.kernel.errors import CongestionError, JournalError, LocalProtocolError, WireError
+from mechdesign.kernel.errors import CongestionError, DamagedError, LocalProtocolError, WireError
 from mechdesign.kernel.wire import decode, encode
 
 __all__ = ["KEYS_KEPT", "Outbox", "check_room"]
@@ -157,8 +157,8 @@ class Outbox:
                     self.remember((key,))
                     return
         except WireError as error:
-            raise JournalError(f"the journal's record of an own submission is damaged: {error}") from error
-        raise JournalError("the journal's record of an own submission is damaged")
+            raise DamagedError("the journal's record of an own submission", error) from error
+        raise DamagedError("the journal's record of an own submission")
 
     def _take_in(self, key: bytes, sequence: int, leaf: bytes) -> None:
         self._held_back = sequence >= self._limit and (self._held_back or not self._waiting)

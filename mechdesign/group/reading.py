@@ -18,7 +18,7 @@ from mechdesign.group.views.epoch import BEGINNING, read_beginning, records_of
 from mechdesign.group.views.view import Convicts, View
 from mechdesign.group.watch import Watch
 from mechdesign.kernel.crypto import SignatureScheme
-from mechdesign.kernel.errors import JournalError
+from mechdesign.kernel.errors import DamagedError
 
 __all__ = ["Reading", "read_journal"]
 
@@ -72,7 +72,7 @@ def _log(order: Ordering, roster: Roster, found: Restored) -> Iterator[Entry]:
         for block in found.log:
             yield from order.enter(block)
         if not order.agrees(found.certified.checkpoint):
-            raise JournalError("the journal's log is not the one of its checkpoint: it is damaged")
+            raise DamagedError("the journal's log", "it is not the one of its checkpoint")
         order.resume(found.certified.checkpoint)
     watch = Watch(roster)
     manager = BlockManager(order.dag, roster.n, len(found.blocks), watch.equivocates)

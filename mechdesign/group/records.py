@@ -22,7 +22,7 @@ from mechdesign.group.chronicle import Chronicle
 from mechdesign.group.messages import Append, Compact
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import SignatureScheme
-from mechdesign.kernel.errors import JournalError, WireError
+from mechdesign.kernel.errors import DamagedError, WireError
 from mechdesign.kernel.wire import decode, encode
 
 __all__ = ["Records", "Restored", "log_keys", "read_records"]
@@ -39,11 +39,8 @@ def log_keys(numbers: Iterable[int]) -> tuple[str, tuple[bytes, ...]]:
     return "log", tuple(map(_numbered, numbers))
 
 
-def _refused(table: str, key: bytes) -> JournalError:
-    return JournalError(
-        f"the journal's record {key.hex()} of table {table!r} does not hold: it is damaged, lost, or of another group "
-        "or epoch. Do not go on with this key: keep the file for a look at it, and come back under a new key"
-    )
+def _refused(table: str, key: bytes) -> DamagedError:
+    return DamagedError(f"the journal's record {key.hex()} of table {table!r}", "lost, or of another group or epoch")
 
 
 class Records:
@@ -123,7 +120,7 @@ def read_records(records: Iterable[tuple[str, bytes, bytes]], roster: Roster, sc
     """Read the group's tables of a journal.
 
     Raises:
-        JournalError: a record is damaged, or one is missing.
+        DamagedError: a record is damaged, or one is missing.
     """
     found = Restored()
     log: dict[bytes, bytes] = {}

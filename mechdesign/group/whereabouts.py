@@ -11,7 +11,7 @@ from mechdesign.group.messages import Append, Compact
 from mechdesign.group.roster import Roster
 from mechdesign.group.topology import Located
 from mechdesign.kernel.crypto import MemberId
-from mechdesign.kernel.errors import JournalError
+from mechdesign.kernel.errors import DamagedError
 
 __all__ = ["Whereabouts"]
 
@@ -33,7 +33,7 @@ class Whereabouts:
         try:
             self._addresses = {MemberId(key): data.decode() for table, key, data in records if table == _TABLE}
         except UnicodeDecodeError as error:
-            raise JournalError(f"the journal's record of an address is damaged: {error}") from error
+            raise DamagedError("the journal's record of an address", error) from error
         gone = self.change(roster)
         return [*gone, *(Located(member, address) for member, address in self._addresses.items())]
 

@@ -9,7 +9,8 @@
     ├── IdentityError         a key file that cannot be read, or a wrong passphrase
     ├── ConfigError           a configuration, roster or values file that cannot be used
     ├── FormationError        a group that does not come about
-    ├── JournalError          a journal that is locked, corrupt or of another member
+    ├── JournalError          a journal that is locked or of another member
+    │   └── DamagedError      a journal that is corrupt
     ├── MissedError           a reader so slow that messages were not kept for it
     ├── MechanismError        a mechanism was defined or called wrongly
     │   └── InputError        reports or parameters of a computation that are not of its type
@@ -21,6 +22,7 @@ What a *peer* sends never raises any of these past the decoder that met it; it b
 __all__ = [
     "ConfigError",
     "CongestionError",
+    "DamagedError",
     "FormationError",
     "IdentityError",
     "InputError",
@@ -64,6 +66,22 @@ class FormationError(MechdesignError):
 
 class JournalError(MechdesignError):
     """A journal is in use by another process, damaged, or belongs to another member or group."""
+
+
+class DamagedError(JournalError):
+    """What a journal holds cannot be what was written there; the message says what to do.
+
+    Args:
+        what: the file, table or record, with its article.
+        why: what is wrong with it, where that is known.
+    """
+
+    def __init__(self, what: str, why: object = "") -> None:
+        because = f": {why}" if str(why) else ""
+        super().__init__(
+            f"{what} is damaged{because}. Do not go on with this key, for what it signed may be forgotten: keep the "
+            "file for a look at it, and come back under a new key with a new journal"
+        )
 
 
 class MissedError(MechdesignError):

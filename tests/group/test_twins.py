@@ -1,6 +1,7 @@
 """Whoever holds two blocks that exclude each other convicts their author, accepted or not, however late they come."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ LIAR = 3
 NOWHERE = [Reference(0, place, bytes([50 + place]) * 32) for place in range(3)]
 
 
-def beside_a_liar(**settings: int) -> Lockstep:
+def beside_a_liar(**settings: Any) -> Lockstep:
     net = Lockstep(4, silent=[LIAR], **settings)
     net.liars[LIAR] = lambda source, data: None
     for place in net.live:

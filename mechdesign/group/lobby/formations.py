@@ -40,7 +40,7 @@ from mechdesign.group.lobby.terms import Terms
 from mechdesign.group.messages import Append, Compact
 from mechdesign.kernel.config import microseconds
 from mechdesign.kernel.crypto import MemberId
-from mechdesign.kernel.errors import JournalError, LocalProtocolError, WireError
+from mechdesign.kernel.errors import DamagedError, LocalProtocolError, WireError
 from mechdesign.kernel.machine import Entropy, Instant
 from mechdesign.kernel.wire import DIGEST_BYTES, decode
 
@@ -49,7 +49,7 @@ __all__ = ["Formations"]
 _OWN_MAX = 32
 _PAST_MAX = 4096
 _COMPARED_MAX = 4096
-_DAMAGED = "the journal's record of a formation is damaged"
+_DAMAGED = "the journal's record of a formation"
 
 
 class Formations:
@@ -273,7 +273,7 @@ class Formations:
             elif len(name) in (DIGEST_BYTES, DIGEST_BYTES + 4):
                 rest.append((kind.decode("ascii", "replace"), name, data))
             else:
-                raise JournalError(_DAMAGED)
+                raise DamagedError(_DAMAGED)
         effects: list[FormationEffect] = []
         for what, name, data in rest:
             effects += self._resume(what, name[:DIGEST_BYTES], name[DIGEST_BYTES:], data, now)
@@ -290,8 +290,8 @@ class Formations:
                         self._remember(formation, [record_key("enrolled", name)])
                         return
         except WireError as error:
-            raise JournalError(_DAMAGED) from error
-        raise JournalError(_DAMAGED)
+            raise DamagedError(_DAMAGED) from error
+        raise DamagedError(_DAMAGED)
 
     def _resume(self, kind: str, name: bytes, attempt: bytes, data: bytes, now: Instant) -> list[FormationEffect]:
         formation = self._known.get(name)
@@ -314,7 +314,7 @@ class Formations:
             proposal = parse_proposal(data)
             if kind == "proposed" and proposal is not None and formation.proposed(proposal, now):
                 return []
-        raise JournalError(_DAMAGED)
+        raise DamagedError(_DAMAGED)
 
     def _drop(self, reason: str) -> list[FormationEffect]:
         self.dropped[reason] = self.dropped.get(reason, 0) + 1

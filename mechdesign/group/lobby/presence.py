@@ -12,7 +12,7 @@ from typing import TypeAlias
 from mechdesign.group.messages import Append
 from mechdesign.group.roster import Member, is_member_name
 from mechdesign.kernel.crypto import KEY_BYTES, SIGNATURE_BYTES, MemberId, SignatureScheme, Signer
-from mechdesign.kernel.errors import JournalError, LocalProtocolError, WireError
+from mechdesign.kernel.errors import DamagedError, LocalProtocolError, WireError
 from mechdesign.kernel.machine import SECOND, Instant
 from mechdesign.kernel.text import is_plain
 from mechdesign.kernel.wire import Value, decode, digest, encode
@@ -201,7 +201,7 @@ class Herald:
             JournalError: the record is damaged.
         """
         if len(data) != 8:
-            raise JournalError("the journal's record of our presence is damaged")
+            raise DamagedError("the journal's record of our presence")
         self._newest = int.from_bytes(data, "big")
         return self._newest
 

@@ -34,7 +34,7 @@ from mechdesign.group.roster import Roster
 from mechdesign.group.tolerance import Tolerance
 from mechdesign.kernel.config import GroupConfig, microseconds
 from mechdesign.kernel.crypto import MemberId, SignatureScheme, Signer
-from mechdesign.kernel.errors import JournalError, LocalProtocolError
+from mechdesign.kernel.errors import DamagedError, LocalProtocolError
 from mechdesign.kernel.exchange import Exchange, Holder
 from mechdesign.kernel.machine import Entropy, Instant
 from mechdesign.kernel.wire import Value, digest, encode
@@ -152,13 +152,13 @@ class DirectMulticast:
                 case tuple(letters) if key == _UNTOLD:
                     untold = [_told(letter, self._roster) for letter in letters]
                 case _:
-                    raise JournalError("the journal's record of letters is damaged")
+                    raise DamagedError("the journal's record of letters")
         return untold
 
     def _numbers(self, values: Sequence[Value]) -> list[int]:
         numbers = [value for value in values if isinstance(value, int)]
         if len(numbers) != self._roster.n:
-            raise JournalError("the journal's counts of letters are damaged")
+            raise DamagedError("the journal's counts of letters")
         return numbers
 
     def submit(self, request: Direct, now: Instant) -> list[DirectEffect]:
@@ -347,4 +347,4 @@ def _told(letter: Value, roster: Roster) -> DirectDelivered:
     match letter:
         case (bytes(sender), int(sequence), bytes() | None as data) if roster.place(MemberId(sender)) is not None:
             return DirectDelivered(MemberId(sender), sequence, data)
-    raise JournalError("the journal's record of letters that were taken is damaged")
+    raise DamagedError("the journal's record of letters that were taken")

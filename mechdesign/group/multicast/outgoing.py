@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import MemberId
-from mechdesign.kernel.errors import JournalError, WireError
+from mechdesign.kernel.errors import DamagedError, WireError
 from mechdesign.kernel.machine import Instant
 from mechdesign.kernel.wire import Value, decode, encode
 
@@ -84,7 +84,7 @@ class Outgoing:
                 if len(places) == len(to) == len(sequences) == len(numbers):
                     missing = {place for place in places if place not in done}
                     return cls(places, numbers, content, secret, now, missing=missing)
-        raise JournalError("the journal's record of a letter is damaged")
+        raise DamagedError("the journal's record of a letter")
 
 
 def decoded(data: bytes) -> Value:
@@ -96,7 +96,7 @@ def decoded(data: bytes) -> Value:
     try:
         return decode(data)
     except WireError as error:
-        raise JournalError(f"the journal's record of a letter is damaged: {error}") from error
+        raise DamagedError("the journal's record of a letter", error) from error
 
 
 def prefix_of(roster: Roster) -> bytes:
@@ -124,7 +124,7 @@ def left_behind(records: Iterable[tuple[str, bytes, bytes]], roster: Roster) -> 
                 missing = tuple(MemberId(each) for each in to if isinstance(each, bytes) and each not in taken)
                 found.append(Direct(name[PREFIX_BYTES + len(LETTER) :], missing, content))
             case _:
-                raise JournalError("the journal's record of a letter is damaged")
+                raise DamagedError("the journal's record of a letter")
     return found
 
 

@@ -13,7 +13,7 @@ from mechdesign.group.views.packets import TRAIL_MAX, Signatures
 from mechdesign.group.views.statement import Statement
 from mechdesign.group.views.succession import EpochCertificate, double_signers
 from mechdesign.kernel.crypto import SignatureScheme
-from mechdesign.kernel.errors import JournalError, VerificationError, WireError
+from mechdesign.kernel.errors import DamagedError, VerificationError, WireError
 from mechdesign.kernel.wire import decode, encode
 
 __all__ = ["EPOCHS_KEPT", "Annals", "End", "contradiction"]
@@ -106,8 +106,8 @@ class Annals:
                         self._ends = {channel_of(end.roster): end for end in ends}
                         return True
         except (WireError, VerificationError) as error:
-            raise JournalError(f"the journal's record of an epoch is damaged: {error}") from error
-        raise JournalError("the journal's record of an epoch is damaged")
+            raise DamagedError("the journal's record of an epoch", error) from error
+        raise DamagedError("the journal's record of an epoch")
 
     def doubled(
         self, channel: bytes, said: Signatures, scheme: SignatureScheme, ahead: End | None = None

@@ -18,7 +18,7 @@ from mechdesign.group.views.statement import Statement
 from mechdesign.group.views.view import Convicts, ViewKind, is_reserved, is_view_key
 from mechdesign.kernel.config import GroupConfig
 from mechdesign.kernel.crypto import SignatureScheme, Signer
-from mechdesign.kernel.errors import JournalError, WireError
+from mechdesign.kernel.errors import DamagedError, WireError
 from mechdesign.kernel.machine import Instant
 from mechdesign.kernel.wire import decode, encode
 from mechdesign.transport.messages import Send
@@ -195,8 +195,8 @@ def read_beginning(data: bytes) -> tuple[Roster, bytes]:
             case (bytes(roster), bytes(state)):
                 return Roster.parse(roster), state
     except WireError as error:
-        raise JournalError(f"the journal's record of the epoch is damaged: {error}") from error
-    raise JournalError("the journal's record of the epoch is damaged")
+        raise DamagedError("the journal's record of the epoch", error) from error
+    raise DamagedError("the journal's record of the epoch")
 
 
 def _read(data: bytes) -> Statement:
@@ -205,5 +205,5 @@ def _read(data: bytes) -> Statement:
             case (bytes(roster), bytes(checkpoint), bytes(state), bytes(successor)):
                 return Statement(roster, checkpoint, state, successor)
     except WireError as error:
-        raise JournalError(f"the journal's record of a signed end is damaged: {error}") from error
-    raise JournalError("the journal's record of a signed end is damaged")
+        raise DamagedError("the journal's record of a signed end", error) from error
+    raise DamagedError("the journal's record of a signed end")

@@ -13,7 +13,7 @@ from mechdesign.group.evidence import Evidence, Forking, Former, decode_evidence
 from mechdesign.group.messages import Append, EvidenceFound
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import MemberId
-from mechdesign.kernel.errors import JournalError, WireError
+from mechdesign.kernel.errors import DamagedError, WireError
 from mechdesign.kernel.wire import decode, digest, encode
 
 __all__ = ["Kept", "Proofs"]
@@ -89,8 +89,8 @@ class Proofs:
                         self._kept[found.member, type(evidence)] = Kept(since, found)
                         return True
         except WireError as error:
-            raise JournalError(f"the journal's record of a proof is damaged: {error}") from error
-        raise JournalError("the journal's record of a proof is damaged")
+            raise DamagedError("the journal's record of a proof", error) from error
+        raise DamagedError("the journal's record of a proof")
 
 
 def _name(about: _About) -> bytes:
