@@ -90,6 +90,7 @@ oracles: ## compare with independent libraries in .oracles, write golden results
 
 endurance: $(STAMP) ## what a member holds after ROUNDS rounds (100000; half an hour)
 	$(BIN)/python -m tests.group.endurance $(or $(ROUNDS),100000)
+	$(BIN)/python -m tests.group.endurance $(or $(SIEGE_ROUNDS),10000) hostile
 	$(BIN)/python -m tests.simulation.layer_endurance $(or $(LAYER_ROUNDS),6000)
 
 format: $(STAMP) ## rewrite the code in the project's style

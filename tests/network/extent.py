@@ -3,11 +3,13 @@
 import os
 from random import SystemRandom
 
-__all__ = ["KILLS", "LONG", "SECONDS", "drawn_seed"]
+__all__ = ["DOWN", "KILLS", "LONG", "MEMBERS", "SECONDS", "drawn_seed"]
 
 KILLS = int(os.environ.get("KILLS", "2"))
 SECONDS = float(os.environ.get("KILL_SECONDS", "5"))
 LONG = KILLS >= 20
+MEMBERS, DOWN = (7, 2) if LONG else (4, 1)
+"""How many members are killed, and how many of them may be down at once."""
 
 
 def drawn_seed() -> int:

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from tests.network.extent import KILLS, SECONDS, drawn_seed
+from tests.network.extent import DOWN, KILLS, MEMBERS, SECONDS, drawn_seed
 from tests.network.kills import schedule
 from tests.network.talkers import Talkers
 
@@ -30,7 +30,7 @@ def test_sixteen_members_on_a_ring_with_one_chord_hear_the_same_lines(tmp_path: 
 
 
 def test_members_that_are_killed_under_load_lose_nothing_that_was_committed(tmp_path: Path) -> None:
-    n, b = 7, 2
+    n, b = MEMBERS, DOWN
     kills = schedule(Random(drawn_seed()), n, b, KILLS, SECONDS)
     print(", ".join(f"m{kill.victim} {kill.way}" for kill in kills))
     with Talkers(n, [(one, other) for one in range(n) for other in range(one)], tmp_path, rate=5) as talkers:

@@ -6,7 +6,9 @@ See ``commit_mutations.py``, ``mutations.py`` and ``view_mutations.py``; for the
 import pytest
 
 from tests.simulation.commit_mutations import COMMIT_MUTATIONS
+from tests.simulation.mutation import campaign
 from tests.simulation.mutations import MUTATIONS
+from tests.simulation.test_seeds import SEEDS
 from tests.simulation.view_mutations import VIEW_MUTATIONS
 
 ALL = (*COMMIT_MUTATIONS, *MUTATIONS, *VIEW_MUTATIONS)
@@ -22,10 +24,11 @@ def cases():
 
 @pytest.mark.parametrize("broken", list(cases()))
 def test_the_campaign_finds_out_when(broken, monkeypatch):
-    right = broken.play(broken.seed)
+    if broken.play is not campaign or broken.seed >= SEEDS:
+        # What all runs of `make test` hold of the others.
+        assert broken.play(broken.seed) is None
     broken.apply(monkeypatch)
     wrong = broken.play(broken.seed)
-    assert right is None
     assert wrong is not None
     assert broken.breaks in wrong
 

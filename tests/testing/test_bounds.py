@@ -6,6 +6,7 @@ from mechdesign.group.roster import FaultModel
 from mechdesign.testing.bounds import holdings, rounds_max, walked
 from mechdesign.testing.cluster import Cluster, settings
 from mechdesign.testing.simulator import Violation
+from tests.long_form import mostly_long
 from tests.simulation.leaks import LEAKS, conversation
 
 
@@ -53,7 +54,7 @@ def test_three_members_beside_a_hoarder_stay_within_all_bounds_and_come_near_to_
     assert held["early signatures"][0] == held["early signatures"][1]
 
 
-@pytest.mark.parametrize("leak", LEAKS, ids=lambda leak: leak.name)
+@pytest.mark.parametrize("leak", mostly_long(LEAKS, short=10), ids=lambda leak: leak.name)
 def test_more_than_the_bound_is_found_where(leak, monkeypatch):
     leak.apply(monkeypatch)
     with pytest.raises(Violation, match=rf"holds \d+ {leak.kept} where"):

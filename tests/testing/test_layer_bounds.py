@@ -4,6 +4,7 @@ import pytest
 
 from mechdesign.testing.layer_bounds import epoch_holdings, layer_holdings
 from mechdesign.testing.simulator import Violation
+from tests.long_form import mostly_long
 from tests.simulation.layer_leaks import LEAKS, visits
 from tests.simulation.layer_run import CONFIG, KEYS, tight
 
@@ -35,7 +36,7 @@ def test_members_beside_a_hoarder_stay_within_all_bounds_and_come_to_those_that_
     assert all(net.bounds.largest[name] for name in held if name != "addresses not handed up")
 
 
-@pytest.mark.parametrize("leak", LEAKS, ids=lambda leak: leak.name)
+@pytest.mark.parametrize("leak", mostly_long(LEAKS, short=8), ids=lambda leak: leak.name)
 def test_more_than_the_bound_is_found_where(leak, monkeypatch):
     leak.apply(monkeypatch)
     with pytest.raises(Violation, match=rf"holds \d+ {leak.kept} where"):

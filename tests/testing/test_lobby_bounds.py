@@ -35,6 +35,7 @@ from mechdesign.testing.lobby_cluster import WALL, LobbyCluster, line, seat_of
 from mechdesign.testing.simulator import Violation
 from mechdesign.transport.messages import LinkEvent, Packet, Send
 from tests.group.formations import items, terms
+from tests.long_form import mostly_long
 
 HONEST, LIARS = 3, 12
 CONFIG = LobbyConfig(
@@ -269,7 +270,7 @@ def _(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Formation, "_enrolment", take)
 
 
-@pytest.mark.parametrize("kept", LEAKS)
+@pytest.mark.parametrize("kept", mostly_long(LEAKS, short=5))
 def test_more_than_the_bound_is_found(kept, monkeypatch):
     LEAKS[kept](monkeypatch)
     with pytest.raises(Violation, match=rf"holds \d+ {kept} where"):
