@@ -10,6 +10,7 @@ from tests.network.processes import Processes, free_ports
 __all__ = ["Talkers"]
 
 _SCRIPT = Path(__file__).with_name("talker.py")
+_ESTABLISHED = "01"
 
 
 class Talkers(Processes[int]):
@@ -62,6 +63,13 @@ class Talkers(Processes[int]):
             return all(self.said_in(logs[one], other) >= base[one, other] + lines for one, other in base)
 
         self.wait(what, heard)
+
+    def connections(self) -> int:
+        """How many connections there are to the members' addresses, as the system of this host counts them."""
+        ports = {int(address.rpartition(":")[2]) for address in self._local}
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        # Each has a row at both ends; the one whose own port is a member's stands at the member that was dialled.
+        return sum(row[3] == _ESTABLISHED and int(row[1].rpartition(":")[2], 16) in ports for row in rows)
 
     def wait_stall(self, what: str) -> None:
         """Wait until nobody hears anything any more, for two seconds."""

@@ -24,7 +24,8 @@ def test_sixteen_members_on_a_ring_with_one_chord_hear_the_same_lines(tmp_path: 
         )
         talkers.wait_quiet()
         log = talkers.check()
-        print(f"{len(log)} lines in one order at {n} members, {len(edges)} links of {n * (n - 1) // 2}")
+        print(f"{len(log)} lines in one order at {n} members, {talkers.connections()} links of {n * (n - 1) // 2}")
+        assert talkers.connections() == len(edges), "nobody has a link that the topology has not"
         assert all(talkers.stop(place) == 0 for place in range(n)), talkers.errors()
         assert "Traceback" not in talkers.errors()
 
