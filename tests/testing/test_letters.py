@@ -27,6 +27,17 @@ def correspond():
         cluster.post.write(Note(0, 0, (1,), ordered), b"note %d" % number)
     cluster.assert_settled(10)
     assert cluster.post.received == 2
+    return cluster
+
+
+def told_next(cluster, key):
+    """The second member tells that it took one more letter of the first: what was written under that key."""
+    post = cluster.post._letters
+    roster = cluster.roster_of(1)
+    numbers = post._numbers[roster.epoch, 0, 1]
+    data = post._written[0, key].request.data
+    numbers.append((key, data))
+    post._direct(1, DirectDelivered(cluster.signers[0].public, len(numbers) - 1, data))
 
 
 def told_otherwise(patch, change):
@@ -87,6 +98,21 @@ def test_counts_of_letters_that_cannot_be_read_again_are_found(monkeypatch):
     monkeypatch.setattr(DirectMulticast, "_counts", lambda self: replace(right(self), data=encode(())))
     with pytest.raises(Violation, match="writes counts of letters down that it will not be able to read"):
         correspond()
+
+
+def test_a_letter_that_is_taken_again_under_another_number_is_found():
+    cluster = correspond()
+    (direct,) = {key for key, _ in cluster.post._letters._numbers[cluster.roster_of(1).epoch, 0, 1]}
+    with pytest.raises(Violation, match="member 1 takes a letter of 0 twice"):
+        told_next(cluster, direct)
+
+
+def test_a_letter_that_is_taken_after_one_that_was_written_later_is_found():
+    cluster = correspond()
+    first = next(key for (_, key), written in cluster.post._letters._written.items() if written.number == 0)
+    cluster.post._letters._heard.clear()
+    with pytest.raises(Violation, match="member 1 takes a letter of 0 after one that was written later"):
+        told_next(cluster, first)
 
 
 def test_a_second_life_that_goes_on_from_one_block_too_early_is_found(monkeypatch):
