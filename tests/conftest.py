@@ -1,9 +1,7 @@
 """Hypothesis profiles: what `make test` runs, what a developer runs, what runs for hours."""
 
-import gc
 import os
 
-import pytest
 from hypothesis import HealthCheck, settings
 
 # No deadline anywhere: a deadline is an assertion on wall-clock time, and fails on a busy machine only.
@@ -20,10 +18,3 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_finish() -> None:
-    """Thousands of modules and tests stay until the end: the collector of garbage need not walk over them each time."""
-    gc.collect()
-    gc.freeze()
