@@ -32,8 +32,8 @@ __all__ = ["Ahead"]
 SettingOf: TypeAlias = Callable[[bytes], Setting | None]
 """The fixed part of an open session, by its identifier."""
 
-_Place: TypeAlias = tuple[bytes, bytes]
-"""Where a dealing belongs: its committee, and session, step, purpose and dealer."""
+_Place: TypeAlias = tuple[bytes, bytes, bytes]
+"""Where a dealing belongs, its committee, and session, step, purpose and dealer; and which one: a ballot is revised."""
 
 _BLOCK_BYTES = 140
 # A block with a dealing has more for each member: a reference of 44 bytes, two points and a scalar.
@@ -48,7 +48,6 @@ class _Look:
     """A dealing that is, or will be, looked at."""
 
     sender: MemberId
-    encoded: bytes
     verdict: Future[bool]
 
 
@@ -93,8 +92,8 @@ class Ahead:
         if stage is None or setting is None or not _expected(said, self._roster.name(submission.sender), stage):
             return
         for committee, context, dealing in dealings_in(submission, setting):
-            place = committee.digest, context.encoded
-            if place in self._waiting:  # a second dealing for one place seldom counts
+            place = committee.digest, context.encoded, dealing.encoded
+            if place in self._waiting:
                 continue
             own = self._sent[submission.sender]
             while len(own) >= max(_WAITING_MAX // self._roster.n, _SENDER_MIN):
@@ -102,7 +101,7 @@ class Ahead:
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(1, "mechdesign-dealings")
             verdict = self._pool.submit(verify_dealing, committee, context, dealing)
-            self._waiting[place] = _Look(submission.sender, dealing.encoded, verdict)
+            self._waiting[place] = _Look(submission.sender, verdict)
             own[place] = None
 
     def _take(self, place: _Place) -> _Look | None:
@@ -117,9 +116,9 @@ class Ahead:
 
     def check(self, committee: Committee, context: Context, dealing: Dealing) -> bool:
         """What ``verify_dealing`` says, from the thread if that has come to this very dealing."""
-        look = self._take((committee.digest, context.encoded))
+        look = self._take((committee.digest, context.encoded, dealing.encoded))
         # One that has not begun may stand behind a hundred others; the loop waits for none of those.
-        if look is None or look.encoded != dealing.encoded or look.verdict.cancel():
+        if look is None or look.verdict.cancel():
             return verify_dealing(committee, context, dealing)
         return look.verdict.result()
 

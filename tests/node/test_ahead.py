@@ -106,6 +106,24 @@ def test_another_dealing_for_the_same_place_is_checked_for_itself(ahead):
     assert ahead.check(SETTING.committee, context(), other)
 
 
+def test_each_dealing_for_one_place_is_looked_at_since_a_ballot_is_revised(ahead, monkeypatch):
+    threads = []
+
+    def verify(*arguments):
+        threads.append(threading.current_thread())
+        return verify_dealing(*arguments)
+
+    monkeypatch.setattr("mechdesign.node.ahead.verify_dealing", verify)
+    first, revised = dealing(), dealing(report=b"99")
+    again = SealEntry(SESSION, 0, revised.encoded).encoded
+    ahead.look(block(SealEntry(SESSION, 0, first.encoded).encoded, again, again))
+    taken(ahead)
+    assert ahead.check(SETTING.committee, context(), revised)
+    assert ahead.check(SETTING.committee, context(), first)
+    assert len(threads) == 2
+    assert threading.main_thread() not in threads
+
+
 def test_an_invalid_dealing_is_found_in_the_thread_too(ahead, monkeypatch):
     calls = counted(monkeypatch)
     good = dealing()
