@@ -55,7 +55,7 @@ def layer_holdings(layer: GroupLayer, config: GroupConfig, keys: int) -> Holding
         "bytes of private messages": (sum(len(each.data) for each in waiting), config.pending_bytes_max),
         "addresses over epochs": (len(layer._whereabouts._addresses), n),
         "ends of epochs": (len(guide.annals._ends), annals.EPOCHS_KEPT),
-        "signers of two ends": (len(guide.annals._doubled), sum(roster.n for roster in guide.annals.rosters)),
+        "signers of two ends": (len(guide.annals._doubled), sum(roster.n for roster in known)),
         "channels": (len(group._channels), annals.EPOCHS_KEPT + 1),
         "peers that were told": (len(guide._told), keys),
         "peers that moved on": (len(guide._moved), keys),
