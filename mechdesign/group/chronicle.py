@@ -4,25 +4,30 @@ The hash after a block covers the hash before it and the block's digest. Whoever
 certified checkpoint, can therefore check the blocks before it batch by batch, backwards, whoever sends them. Blocks
 that brought nothing new into the log are no part of it. From the same blocks everybody makes the same entries.
 
-The newest blocks are in memory, all that a checkpoint stands for are in the journal. To answer from there it takes the
-hash before what is read, and one for each block would fill the memory: so the hash is kept where every batch begins,
-and a batch, which is what one answer holds, is read as a whole. What was read is believed only if it links that hash
-with the one that was asked for.
+The newest blocks are in memory, all that a checkpoint stands for are in the journal, each with the hash before it: so
+nothing of the older ones has to be in memory, however long the log. What was read of them, backwards, is believed as
+far as it links to the hash that was asked for.
 """
 
-from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
-from mechdesign.group.block import Block
-from mechdesign.group.packets import BATCH_BLOCKS, BATCH_BYTES
+from mechdesign.group.block import Block, parse_block
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.wire import digest
 
-__all__ = ["Chronicle", "link"]
+__all__ = ["HASH_BYTES", "Chronicle", "beginning", "link"]
+
+HASH_BYTES = 32
+"""A record of the log in the journal begins with the hash before its block."""
 
 _TAG = "mechdesign/log/1"
 _TAG_START = "mechdesign/log/start/1"
+
+
+def beginning(roster: Roster) -> bytes:
+    """The hash before the first block of a group's log."""
+    return digest(_TAG_START, roster.digest)
 
 
 def link(before: bytes, blocks: Iterable[bytes]) -> bytes:
@@ -47,23 +52,16 @@ class Chronicle:
 
     def __init__(self, roster: Roster, bytes_max: int) -> None:
         self.count = 0
-        self.chain = digest(_TAG_START, roster.digest)
+        self.chain = beginning(roster)
         self.written = 0
+        self._roster = roster
         self._bytes_max = bytes_max
         self._bytes = 0
         # (hash before, the block's bytes) of the newest blocks.
         self._kept: deque[tuple[bytes, bytes]] = deque()
-        # Where each batch begins, with the hash there, and how many bytes the newest of them has.
-        self._batches: list[tuple[int, bytes]] = []
-        self._batch_bytes = 0
 
     def append(self, block: Block) -> None:
         """A block brought something into the log."""
-        begun = self._batches[-1][0] if self._batches else self.count - BATCH_BLOCKS
-        self._batch_bytes += len(block.wire)
-        if self.count - begun == BATCH_BLOCKS or self._batch_bytes > BATCH_BYTES:
-            self._batches.append((self.count, self.chain))
-            self._batch_bytes = len(block.wire)
         self._kept.append((self.chain, block.wire))
         self._bytes += len(block.wire)
         self.count += 1
@@ -82,9 +80,9 @@ class Chronicle:
         return self.count - len(self._kept)
 
     def unwritten(self, end: int) -> Iterator[tuple[int, bytes]]:
-        """(number, bytes) of the blocks below ``end`` that the journal lacks."""
+        """(number, record) of the blocks below ``end`` that the journal lacks."""
         for number in range(self.written, end):
-            yield number, self._kept[number - self.first][1]
+            yield number, b"".join(self._kept[number - self.first])
 
     def hash_at(self, number: int) -> bytes | None:
         """The hash before the block of that number, or None where it is not in memory."""
@@ -116,28 +114,21 @@ class Chronicle:
             at -= 1
         return self._kept[at - self.first][0], batch[::-1]
 
-    def batch(self, end: int) -> range:
-        """The numbers, below ``end``, of the last batch before it; none where the journal lacks some of them."""
-        if not 0 < end <= self.written:
-            return range(0)
-        return range(self._batches[self._batch_of(end)][0], end)
+    def stored(self, end: int, begin: int, blocks_max: int) -> range:
+        """The numbers from ``end`` backwards, none below ``begin``, of blocks that can be read; none if one is not."""
+        return range(end - 1, max(begin, end - blocks_max) - 1, -1) if 0 <= begin < end <= self.written else range(0)
 
-    def from_batch(
-        self, end: int, named: bytes, begin: int, blocks: Sequence[Block]
-    ) -> tuple[bytes, list[bytes]] | None:
-        """What :meth:`before` gives, from the blocks of the last batch before ``end`` as they were read.
+    def linked(self, named: bytes, records: Iterable[bytes]) -> tuple[bytes, list[bytes]] | None:
+        """What :meth:`before` gives, from records as they were read: backwards from where the hash is ``named``.
 
-        None where they do not link our log with ``named``.
+        As many as link to it; None where the first does not.
         """
-        numbers = self.batch(end)
-        skipped = max(0, begin - numbers.start)
-        if not skipped < len(numbers) == len(blocks):
-            return None
-        digests = [block.digest for block in blocks]
-        before = link(self._batches[self._batch_of(end)][1], digests[:skipped])
-        if link(before, digests[skipped:]) != named:
-            return None
-        return before, [block.wire for block in blocks[skipped:]]
-
-    def _batch_of(self, end: int) -> int:
-        return bisect_left(self._batches, end, key=lambda batch: batch[0]) - 1
+        batch: list[bytes] = []
+        for record in records:
+            before, wire = record[:HASH_BYTES], record[HASH_BYTES:]
+            block = parse_block(wire, self._roster)
+            if block is None or link(before, (block.digest,)) != named:
+                break
+            batch.append(wire)
+            named = before
+        return (named, batch[::-1]) if batch else None

@@ -25,7 +25,7 @@ from mechdesign.kernel.wire import digest
 
 __all__ = ["Journal", "owner_of"]
 
-_FORMAT = b"mechdesign/journal/3"
+_FORMAT = b"mechdesign/journal/4"
 _TAG = "mechdesign/journal/record/2"
 _UNSYNCED_MAX = 1024
 _CHECK_BYTES = 8
@@ -283,13 +283,16 @@ class Journal:
         if (count, amount) != (self._count, self._amount):
             raise self._damaged(f"it holds {count} records, and they are not the {self._count} that were written")
 
-    def read(self, table: str, keys: Iterable[bytes]) -> tuple[bytes, ...]:
+    def read(self, table: str, keys: Iterable[bytes], bytes_max: int) -> tuple[bytes, ...]:
         """The durable records of a table under these keys, in their order, up to the first that is not there.
+
+        They end before the record that would make them longer than ``bytes_max`` together, unless it is the first.
 
         Raises:
             JournalError: a record is damaged.
         """
         found: list[bytes] = []
+        size = 0
         try:
             for key in keys:
                 row = self._database.execute(
@@ -300,6 +303,9 @@ class Journal:
                 place, data, total = row
                 if type(data) is not bytes or _sum(self._owner, place, table, key, data) != total:
                     raise self._damaged(f"record {place} (table {table!r}, key {key.hex()!r}) has changed")
+                size += len(data)
+                if found and size > bytes_max:
+                    break
                 found.append(data)
         except sqlite3.Error as error:
             raise JournalError(f"the journal {self._path} cannot be read: {error}") from error

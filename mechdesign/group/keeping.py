@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mechdesign.group.block import Block, parse_block
+from mechdesign.group.block import Block
 from mechdesign.group.certifier import Certifier
 from mechdesign.group.checkpoint import Certified, Checkpoint, parse_certified
 from mechdesign.group.messages import Compact, EvidenceFound, Read
@@ -159,20 +159,19 @@ class Keeping:
         found = chronicle.before(want.end, want.named, want.begin, BATCH_BLOCKS, BATCH_BYTES)
         if found is not None:
             return self._sync.serve_log(place, LogPart(want.end, found[0], tuple(found[1])), now)
-        numbers = chronicle.batch(want.end)
+        numbers = chronicle.stored(want.end, want.begin, BATCH_BLOCKS)
         known = chronicle.hash_at(want.end) in (None, want.named)
-        if not known or not want.begin < want.end or not numbers or place in self._reading:
+        if not known or not numbers or place in self._reading:
             return []
         self._reading[place] = want
-        return [Read(self._roster.ids[place], *log_keys(numbers))]
+        return [Read(self._roster.ids[place], *log_keys(numbers), BATCH_BYTES)]
 
     def found(self, place: int, records: Sequence[bytes], now: Instant) -> list[Send]:
         """Send a neighbour what was read for it; it pays for what was read in vain, too."""
         want = self._reading.pop(place, None)
         if want is None:
             return []
-        blocks = [block for block in (parse_block(wire, self._roster) for wire in records) if block is not None]
-        found = self._order.chronicle.from_batch(want.end, want.named, want.begin, blocks)
+        found = self._order.chronicle.linked(want.named, records)
         if found is None:
             self._sync.spent(place, sum(map(len, records)), now)
             return []

@@ -158,11 +158,13 @@ class Read:
         peer: who asked for them.
         table: where they stand.
         keys: which of them, in the order of the answer.
+        bytes_max: the answer ends before the record that would make it longer, unless that is the first.
     """
 
     peer: MemberId
     table: str
     keys: tuple[bytes, ...]
+    bytes_max: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ class Found:
 
     Attributes:
         peer: who asked for it.
-        records: as they were written, up to the first that is not there.
+        records: as they were written, up to the first that is not there or too much.
     """
 
     peer: MemberId

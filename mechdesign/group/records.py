@@ -6,7 +6,7 @@ table    key                          record
 own      the broadcast's              an own submission, see :mod:`mechdesign.group.outbox`
 ordered  number, 8 bytes              keys of own submissions that stand in the log below the checkpoint
 block    digest                       an accepted block at or above the last compaction's floor
-log      number, 8 bytes              a block of the log below the checkpoint
+log      number, 8 bytes              a block of the log below the checkpoint, behind the hash before it
 checkp.  ``newest``                   certified checkpoint, its signatures, own newest block if old
 ======== ============================ ==========================================================
 
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from mechdesign.group.block import Block, Standing, intact, judge, parse_block
 from mechdesign.group.checkpoint import Certified, parse_certified
-from mechdesign.group.chronicle import Chronicle
+from mechdesign.group.chronicle import HASH_BYTES, Chronicle, beginning, link
 from mechdesign.group.messages import Append, Compact
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import SignatureScheme
@@ -82,7 +82,8 @@ class Records:
         floor = certified.checkpoint.collection
         old = b"" if newest is None or newest.round >= floor else newest.wire
         log = [
-            Append("log", _numbered(number), wire) for number, wire in chronicle.unwritten(certified.checkpoint.blocks)
+            Append("log", _numbered(number), record)
+            for number, record in chronicle.unwritten(certified.checkpoint.blocks)
         ]
         if settled:
             log.append(Append("ordered", _numbered(self._settled), encode(tuple(settled))))
@@ -141,12 +142,17 @@ def read_records(records: Iterable[tuple[str, bytes, bytes]], roster: Roster, sc
             found.certified, old = _checkpoint(key, data, roster, scheme)
             found.newest = _valid(table, key, old, roster, scheme) if old else None
     count = 0 if found.certified is None else found.certified.checkpoint.blocks
+    before = beginning(roster)
     for number in range(count):
         key = _numbered(number)
-        block = parse_block(log.pop(key, b""), roster)
+        record = log.pop(key, b"")
+        block = parse_block(record[HASH_BYTES:], roster)
         # The checkpoint's hash covers the header; its signature was checked when the block came.
         if block is None or not intact(block, roster):
             raise _refused("log", key)
+        if record[:HASH_BYTES] != before:
+            raise DamagedError("the journal's log", f"record {key.hex()} does not follow on the one before it")
+        before = link(before, (block.digest,))
         found.log.append(block)
     for key in log:
         raise _refused("log", key)

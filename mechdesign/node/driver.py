@@ -294,8 +294,8 @@ class Driver:
                         self._write(effect)
                     case Send(peer, data):
                         self._transport.send(peer, data)
-                    case Read(peer, table, keys):
-                        records = () if self._journal is None else self._journal.read(table, keys)
+                    case Read(peer, table, keys, bytes_max):
+                        records = () if self._journal is None else self._journal.read(table, keys, bytes_max)
                         self._inputs.append(Found(peer, records))
                         self._soon()
                     case _:

@@ -1,17 +1,29 @@
 """A fake disk: what was synced survives a crash, of the rest only a prefix that chance decides."""
 
-from collections.abc import Iterable
-from itertools import takewhile
+from collections.abc import Iterable, Mapping
+from itertools import accumulate, takewhile
 from random import Random
 from typing import Literal
 
 from mechdesign.group.messages import Append, Compact
 
-__all__ = ["Disk", "Tail"]
+__all__ = ["Disk", "Tail", "read_from"]
 
 Tail = Literal["lost", "part", "kept"]
 """What becomes of the writes that no sync followed: a power cut loses them or keeps a front part, a killed process
 leaves them with the operating system."""
+
+
+def read_from(held: Mapping[bytes, bytes], keys: Iterable[bytes], bytes_max: int) -> tuple[bytes, ...]:
+    """What a journal's ``read`` gives: in the order of the keys, up to the first record that is not there or too much.
+
+    The first is never too much.
+    """
+    there = [held[key] for key in takewhile(held.__contains__, keys)]
+    sizes = accumulate(map(len, there))
+    return tuple(
+        data for place, (data, size) in enumerate(zip(there, sizes, strict=True)) if not place or size <= bytes_max
+    )
 
 
 class Disk:
@@ -57,10 +69,12 @@ class Disk:
         self._durable = kept
         return lost
 
-    def read(self, table: str, keys: Iterable[bytes]) -> tuple[bytes, ...]:
-        """The records of a table under these keys, in their order, up to the first that is not there."""
-        held = {write.key: write.data for write in self._writes if write.table == table}
-        return tuple(held[key] for key in takewhile(held.__contains__, keys))
+    def read(self, table: str, keys: Iterable[bytes], bytes_max: int) -> tuple[bytes, ...]:
+        """The records of a table under these keys, in their order, up to the first that is not there.
+
+        They end before the record that would make them longer than ``bytes_max`` together, unless it is the first.
+        """
+        return read_from({write.key: write.data for write in self._writes if write.table == table}, keys, bytes_max)
 
     def records(self) -> tuple[Append, ...]:
         """What a restarted member reads: one record for each (table, key), the newest, in order of first writing."""

@@ -3,22 +3,19 @@
 Each bound is a function of the rosters, the settings and the number of keys that the transports admit: a link takes one
 of those, and whoever has a link may speak.
 
-One thing is kept of each part of the log until its epoch ends, and so its bound follows the log: the hash where a batch
-begins. Not looked at is what follows the log as well and is gone soon: the blocks that a member fetches after it was
-away, up to a checkpoint that a quorum signed. Nor what our own side asks to be kept: keys that last.
+Not looked at is what follows the log and is gone soon: the blocks that a member fetches after it was away, up to a
+checkpoint that a quorum signed. Nor what our own side asks to be kept: keys that last.
 """
 
 from collections.abc import Callable, Iterator, Sized
 from typing import TypeAlias, get_args
 
 from mechdesign.group import outbox, tolerance
-from mechdesign.group.block import block_bytes_max
 from mechdesign.group.block_manager import parked_bytes_max
 from mechdesign.group.evidence import Evidence
 from mechdesign.group.layer import GroupLayer
 from mechdesign.group.leaf import PAYLOAD_SLACK_BYTES
 from mechdesign.group.multicast import direct
-from mechdesign.group.packets import BATCH_BLOCKS, BATCH_BYTES
 from mechdesign.group.views import annals, said
 from mechdesign.group.views.epoch import Epoch
 from mechdesign.kernel.config import GroupConfig
@@ -111,8 +108,6 @@ def epoch_holdings(epoch: Epoch, config: GroupConfig) -> Holdings:
     n, log, out = roster.n, core._order.chronicle, core._outbox
     sync, keeping, view = core._sync, core._keeping, core._order.view
     catchup = sync.catchup
-    # A batch is as many blocks, or so few that are as long as may be.
-    batch = min(BATCH_BLOCKS, max(1, BATCH_BYTES // block_bytes_max(roster)))
     saved = sum(len(wire) for number, (_, wire) in enumerate(log._kept, log.first) if number < log.written)
     minds: tuple[Sized, ...] = (
         *(sync._links_of, sync._told_at, sync._replied_at, sync._reminded),
@@ -121,7 +116,6 @@ def epoch_holdings(epoch: Epoch, config: GroupConfig) -> Holdings:
     )
     return {
         "bytes of the log that are in the journal": (saved, config.log_bytes_max),
-        "beginnings of batches": (len(log._batches), 1 + log.count // batch),
         "bytes of parked blocks": (max(core._manager._bytes_of_author), parked_bytes_max(roster)),
         "bytes of own submissions": (
             out._bytes,

@@ -373,7 +373,7 @@ class Simulator:
                 process.disk.write(effect)
             elif isinstance(effect, Read):
                 self._record(b"read", process.place, effect.peer, effect.table.encode(), *effect.keys)
-                found = Found(effect.peer, process.disk.read(effect.table, effect.keys))
+                found = Found(effect.peer, process.disk.read(effect.table, effect.keys, effect.bytes_max))
                 self._push(self.now + _READING, _FOUND, process.place, found, process.life)
             elif isinstance(effect, EvidenceFound):
                 self._record(b"evidence", process.place, effect.member, effect.data)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import Any
 
 from mechdesign.group.block import Block, parse_block
@@ -14,6 +13,7 @@ from mechdesign.group.roster import FaultModel, Member, Roster
 from mechdesign.group.status import GroupStatus
 from mechdesign.kernel.config import GroupConfig
 from mechdesign.kernel.crypto import KeyedHash, MemberId
+from mechdesign.testing.disk import read_from
 from mechdesign.transport.messages import LinkDown, LinkUp, Packet, Send
 
 MILLISECOND = 1_000
@@ -124,9 +124,9 @@ class Lockstep:
                     kept = {(table, key): data for table, key, data in host.disk}
                     kept.update({(record.table, record.key): record.data for record in records})
                     host.disk = [(*name, data) for name, data in kept.items() if name not in set(gone)]
-                case Read(peer, table, keys):
+                case Read(peer, table, keys, bytes_max):
                     held = {key: data for part, key, data in host.disk if part == table}
-                    found.append(Found(peer, tuple(held[key] for key in takewhile(held.__contains__, keys))))
+                    found.append(Found(peer, read_from(held, keys, bytes_max)))
                 case Send(peer, data):
                     assert not upward, "the transport comes before the layer above"
                     target = self.roster.place(peer)

@@ -12,6 +12,7 @@ from mechdesign.group.journal import Journal
 from mechdesign.group.messages import Append, Broadcast, Compact, Delivered
 from mechdesign.kernel.crypto import KeyedHash
 from mechdesign.kernel.errors import JournalError
+from mechdesign.testing.disk import read_from
 from tests.group.lockstep import CONFIG, make_roster, member, signer
 
 ROSTER = make_roster(4).digest
@@ -152,20 +153,29 @@ def test_members_go_on_from_compacted_journals_on_a_real_disk(tmp_path: Path) ->
 def test_records_that_are_durable_can_be_read_by_their_keys_up_to_the_first_that_is_not_there(tmp_path: Path) -> None:
     with open_at(tmp_path / "journal.sqlite3") as journal:
         journal.write([Compact(tuple(Append("log", b"%d" % at, b"block %d" % at) for at in range(3)), ())])
-        assert journal.read("log", [b"1", b"0"]) == (b"block 1", b"block 0")
-        assert journal.read("log", [b"0", b"3", b"1"]) == (b"block 0",)
-        assert journal.read("block", [b"0"]) == journal.read("log", []) == ()
+        assert journal.read("log", [b"1", b"0"], 99) == (b"block 1", b"block 0")
+        assert journal.read("log", [b"0", b"3", b"1"], 99) == (b"block 0",)
+        assert journal.read("block", [b"0"], 99) == journal.read("log", [], 99) == ()
         journal.write([Append("log", b"3", b"later", sync=False)])
-        assert journal.read("log", [b"3"]) == (), "a crash could still take it back"
+        assert journal.read("log", [b"3"], 99) == (), "a crash could still take it back"
         journal.write([Compact((), (("log", b"1"),))])
-        assert journal.read("log", [b"0", b"1", b"2"]) == (b"block 0",)
-        assert journal.read("log", [b"3"]) == (b"later",)
+        assert journal.read("log", [b"0", b"1", b"2"], 99) == (b"block 0",)
+        assert journal.read("log", [b"3"], 99) == (b"later",)
+
+
+def test_no_more_is_read_than_was_asked_for_but_always_the_first(tmp_path: Path) -> None:
+    records = {b"%d" % at: bytes(size) for at, size in enumerate((10, 10, 30, 5))}
+    with open_at(tmp_path / "journal.sqlite3") as journal:
+        journal.write([Compact(tuple(Append("log", key, data) for key, data in records.items()), ())])
+        for bytes_max, count in [(0, 1), (19, 1), (20, 2), (49, 2), (50, 3), (54, 3), (55, 4), (99, 4)]:
+            assert journal.read("log", records, bytes_max) == tuple(records.values())[:count]
+            assert read_from(records, records, bytes_max) == tuple(records.values())[:count]
 
 
 def test_a_record_that_has_changed_is_not_read_but_named(tmp_path: Path) -> None:
     with open_at(tmp_path / "journal.sqlite3") as journal:
         journal.write([Append("log", b"0", b"block 0"), Append("log", b"1", b"block 1")])
         journal._database.execute("UPDATE record SET data = ? WHERE key = ?", (b"block 2", b"1"))
-        assert journal.read("log", [b"0"]) == (b"block 0",)
+        assert journal.read("log", [b"0"], 99) == (b"block 0",)
         with pytest.raises(JournalError, match=r"table 'log', key '31'.* has changed"):
-            journal.read("log", [b"0", b"1"])
+            journal.read("log", [b"0", b"1"], 99)

@@ -1,16 +1,19 @@
 """Whoever fell behind what is in anybody's memory is served from the journals: bounded, and nothing but the log."""
 
+import sys
 from collections.abc import Iterable
 
 import pytest
 
 from mechdesign.group.block import Block, genesis, make_block
-from mechdesign.group.chronicle import Chronicle
+from mechdesign.group.chronicle import HASH_BYTES, Chronicle
 from mechdesign.group.messages import Found, Read
 from mechdesign.group.packets import BATCH_BLOCKS, BATCH_BYTES, LogPart, LogWant, decode_packet, encode_packet
+from mechdesign.group.records import log_keys
 from mechdesign.group.roster import FaultModel
 from mechdesign.group.views.epoch import Epoch
 from mechdesign.testing.cluster import BRISK, Cluster
+from mechdesign.testing.disk import read_from
 from mechdesign.testing.equivocators import LiarKind
 from mechdesign.testing.view_cluster import ViewCluster
 from mechdesign.transport.messages import Packet, Send
@@ -34,6 +37,13 @@ def long_log(sizes: list[int], kept: int = 0) -> tuple[Chronicle, list[Block]]:
     return chronicle, blocks
 
 
+def stored(chronicle: Chronicle) -> dict[bytes, bytes]:
+    """The journal's table of a log that is all in memory, as it would be written."""
+    hashes = chronicle.hashes()
+    numbered = enumerate(zip(hashes, (wire for _, wire in chronicle._kept), strict=False))
+    return {log_keys([number])[1][0]: before + wire for number, (before, wire) in numbered}
+
+
 def forgotten(net: Lockstep, place: int) -> Chronicle:
     """The log of a member, most of which is not in its memory any more."""
     chronicle = net.hosts[place].core.order.chronicle
@@ -53,7 +63,7 @@ def read(net: Lockstep, place: int, effect: Read | Send) -> tuple[bytes, ...]:
     """What stands in a member's journal."""
     assert isinstance(effect, Read)
     held = {key: data for table, key, data in net.hosts[place].disk if table == effect.table}
-    return tuple(held[key] for key in effect.keys)
+    return read_from(held, effect.keys, effect.bytes_max)
 
 
 def parts_in(net: Lockstep, effects: Iterable[object]) -> list[LogPart]:
@@ -75,44 +85,52 @@ def parts_in(net: Lockstep, effects: Iterable[object]) -> list[LogPart]:
         [5],
     ],
 )
-def test_a_batch_that_was_read_gives_the_very_part_that_memory_would_have_given(sizes: list[int]) -> None:
+def test_what_was_read_gives_the_very_part_that_memory_would_have_given(sizes: list[int]) -> None:
     gone, blocks = long_log(sizes)
     whole, _ = long_log(sizes, kept=1 << 30)
+    disk = stored(whole)
     assert (gone.first, whole.first) == (len(blocks), 0)
     for end in range(1, len(blocks) + 1):
-        numbers = gone.batch(end)
-        assert numbers.stop == end
-        held = [blocks[number] for number in numbers]
-        assert len(held) <= BATCH_BLOCKS
-        assert len(held) == 1 or sum(len(block.wire) for block in held) <= BATCH_BYTES
-        for begin in (0, numbers.start, end - 1):
+        for begin in (0, end // 2, end - 1):
+            numbers = gone.stored(end, begin, BATCH_BLOCKS)
+            assert list(numbers) == list(range(end - 1, max(begin, end - BATCH_BLOCKS) - 1, -1))
             named = whole.hash_at(end)
             assert named is not None
             assert gone.before(end, named, begin, BATCH_BLOCKS, BATCH_BYTES) is None
-            least = max(begin, numbers.start)
-            expected = whole.before(end, named, least, BATCH_BLOCKS, 1 << 30)
-            assert gone.from_batch(end, named, begin, held) == expected
+            expected = whole.before(end, named, begin, BATCH_BLOCKS, BATCH_BYTES)
+            assert (
+                gone.linked(named, read_from(disk, log_keys(numbers)[1], BATCH_BYTES + HASH_BYTES * len(numbers)))
+                == expected
+            )
+            # The limit counts the hashes too, and so the part is a little shorter where bytes decide.
+            part = gone.linked(named, read_from(disk, log_keys(numbers)[1], BATCH_BYTES))
+            assert expected is not None
+            assert part is not None
+            assert part[1] == expected[1][-len(part[1]) :]
 
 
-def test_of_a_log_of_any_length_less_is_remembered_than_one_hash_for_each_batch_of_blocks() -> None:
-    chronicle, _ = long_log([10] * (8 * BATCH_BLOCKS))
-    assert len(chronicle._batches) == 8
-    chronicle, _ = long_log([BATCH_BYTES // 4] * 30)
-    assert len(chronicle._batches) == 10
+def test_of_a_log_of_any_length_only_its_newest_blocks_are_in_memory() -> None:
+    """Also no trace of each of the others, or of every so many."""
+    sizes = []
+    for count in (10, 1000, 3000):
+        chronicle = long_log([10] * count, kept=500)[0]
+        sizes.append(sum(sys.getsizeof(each) for each in vars(chronicle).values()))
+    assert max(sizes) - min(sizes) < 32
 
 
 def test_what_does_not_link_our_log_with_the_hash_that_was_asked_for_is_not_sent() -> None:
-    gone, blocks = long_log([10] * 6)
-    whole, _ = long_log([10] * 6, kept=1 << 30)
-    named = whole.hash_at(5)
+    whole, blocks = long_log([10] * 6, kept=1 << 30)
+    named, third = whole.hash_at(5), whole.hash_at(3)
     assert named is not None
-    good = blocks[:5]
-    assert gone.from_batch(5, named, 0, good) is not None
-    assert gone.from_batch(5, named, 0, good[:-1]) is None
-    assert gone.from_batch(5, named, 0, good[::-1]) is None
-    assert gone.from_batch(5, named, 0, []) is None
-    assert gone.from_batch(5, named, 5, good) is None
-    assert gone.from_batch(5, bytes(32), 0, good) is None
+    good = [record for _, record in sorted(stored(whole).items())][4::-1]
+    assert whole.linked(named, good) == (whole.hash_at(0), [block.wire for block in blocks[:5]])
+    # As far as it links, and nothing of what is behind that.
+    behind = [good[::-1], (good[4],), (b"garbage",), (good[2][:-1],), (bytes(32) + good[2][32:],), (good[1],)]
+    for wrong in behind:
+        assert whole.linked(named, (*good[:2], *wrong)) == (third, [blocks[3].wire, blocks[4].wire])
+    for wrong in [*behind[:5], ()]:
+        assert whole.linked(named, wrong) is None
+    assert whole.linked(bytes(32), good) is None
 
 
 def test_only_what_the_journal_holds_is_read() -> None:
@@ -120,8 +138,11 @@ def test_only_what_the_journal_holds_is_read() -> None:
     for block in long_log([10] * 9)[1]:
         chronicle.append(block)
     chronicle.settle(4)
-    assert list(chronicle.batch(4)) == [0, 1, 2, 3]
-    assert [len(chronicle.batch(end)) for end in (0, 5, 9, 10, 2**63)] == [0] * 5
+    assert list(chronicle.stored(4, 0, 9)) == [3, 2, 1, 0]
+    assert list(chronicle.stored(4, 1, 9)) == [3, 2, 1]
+    assert list(chronicle.stored(4, 0, 2)) == [3, 2]
+    assert [len(chronicle.stored(end, 0, 9)) for end in (-1, 0, 5, 9, 10, 2**63)] == [0] * 6
+    assert [len(chronicle.stored(4, begin, 9)) for begin in (-1, 4, 5, 2**63)] == [0] * 4
 
 
 # ----------------------------------------------------------------------------------------------------- the way back
@@ -236,8 +257,8 @@ def test_in_a_later_epoch_only_its_own_log_is_read_and_none_once_it_is_over() ->
     cluster.assert_settled()
     assert {(read.table, read.keys[0][:4]) for read in reads} == {("log", (1).to_bytes(4, "big"))}
     epoch = Epoch(ROSTER, signer(0), SCHEME, CONFIG, None, None)
-    effect = Read(member(1), "log", (bytes(8),))
-    assert epoch.wrap([effect]) == [Read(member(1), "log", (bytes(4) + bytes(8),))]
+    effect = Read(member(1), "log", (bytes(8),), 9)
+    assert epoch.wrap([effect]) == [Read(member(1), "log", (bytes(4) + bytes(8),), 9)]
     epoch.over = True
     assert epoch.wrap([effect]) == []
 
@@ -296,11 +317,15 @@ def test_what_the_disk_says_is_sent_only_if_it_is_the_log_and_was_asked_for() ->
     core = net.hosts[0].core
     (effect,) = ask(net, 0, want, net.now)
     good = read(net, 0, effect)
-    wrong = [(), good[:-1], good[::-1], (*good[:-1], b"garbage"), (*good, good[-1])]
+    wrong = [(), good[1:], good[::-1], (b"garbage", *good[1:]), (good[0][:-1],)]
     assert core.receive(Found(member(3), wrong[0]), net.now) == []
     for records in wrong[1:]:
         ask(net, 0, want, net.now)
         assert core.receive(Found(member(3), records), net.now) == []
+    # A disk that lost something in the middle: what is before it is the log.
+    ask(net, 0, want, net.now)
+    (part,) = parts_in(net, core.receive(Found(member(3), (*good[:2], *good[3:])), net.now))
+    assert part.blocks == (good[1][32:], good[0][32:])
     # Nobody waits for it any more, or ever did.
     assert core.receive(Found(member(3), good), net.now) == []
     assert core.receive(Found(member(2), good), net.now) == []

@@ -275,11 +275,6 @@ def the_whole_log_stays_in_memory(patch):
     patch.setattr(Chronicle, "settle", lambda self, written: setattr(self, "written", max(self.written, written)))
 
 
-@leak("beginnings of batches")
-def every_block_begins_a_batch(patch):
-    after(patch, Chronicle, "append", lambda self, result, block: self._batches.append((self.count, self.chain)))
-
-
 @leak("bytes of parked blocks")
 def parked_blocks_may_have_any_number_of_bytes(patch):
     def unlimited(self, _result, *_arguments, **_options):

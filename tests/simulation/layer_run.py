@@ -22,6 +22,7 @@ from mechdesign.kernel.config import GroupConfig
 from mechdesign.kernel.crypto import KeyedHash
 from mechdesign.kernel.errors import LocalProtocolError
 from mechdesign.kernel.exchange import PlainExchange
+from mechdesign.testing.disk import read_from
 from mechdesign.testing.layer_bounds import LayerBounds
 from mechdesign.transport.messages import LinkDown, LinkUp, Packet, Send
 from tests.group.epochs import invite
@@ -201,8 +202,9 @@ class Layers:
                     disk.update({(record.table, record.key): record.data for record in records})
                     for name in gone:
                         disk.pop(name, None)
-                case Read(peer, table, keys):
-                    found.append(Found(peer, tuple(disk[table, key] for key in keys if (table, key) in disk)))
+                case Read(peer, table, keys, bytes_max):
+                    held = {key: data for (part, key), data in disk.items() if part == table}
+                    found.append(Found(peer, read_from(held, keys, bytes_max)))
                 case Send(peer, data):
                     self.give(place, peer[0] - 1, data)
                 case DirectDelivered():

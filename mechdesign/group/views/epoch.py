@@ -135,8 +135,8 @@ class Epoch:
                 case Compact(records, gone):
                     names = tuple((table, self._prefix + key) for table, key in gone)
                     wrapped.append(Compact(tuple(map(self._keyed, records)), names))
-                case Read(peer, table, keys):
-                    wrapped.append(Read(peer, table, tuple(self._prefix + key for key in keys)))
+                case Read(peer, table, keys, bytes_max):
+                    wrapped.append(Read(peer, table, tuple(self._prefix + key for key in keys), bytes_max))
                 case _:
                     wrapped.append(effect)
         return wrapped
