@@ -141,7 +141,7 @@ class Session:
                 self.answers[who], self.left = kind == ENROL, self.left | ({who} if leaves else set())
                 continue
             if kind in PHASES or (kind == TIMER and values[1] in PHASES.values()):
-                self.guilty |= {x for x in said.pop((SHARE, step), ()) if step == 0}  # they shared before the close
+                said.pop((SHARE, step), ())  # these came before the close
             about = {TIMER: values, RECEIPT: values[2:], CARRY: (step, entry.sequence), ATTEST: (), EVIDENCE: (first,)}
             heard, last = said.setdefault((kind, *about.get(kind, (step,))), {}), rank
             demand(who not in heard and (kind != EVIDENCE or not heard), f"{name} says a thing twice")

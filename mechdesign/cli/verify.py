@@ -259,7 +259,7 @@ def verify_evidence_file(data: bytes, *rosters: "Roster") -> Verified:
         ConfigError: there is no roster to check it against.
         VerificationError: it proves nothing.
     """
-    from mechdesign.decision.transcript import verify_evidence
+    from mechdesign.decision.policing import resting_on, verify_evidence
     from mechdesign.kernel.crypto import Ed25519
     from mechdesign.kernel.errors import ConfigError, VerificationError
     from mechdesign.kernel.identity import fingerprint
@@ -273,15 +273,19 @@ def verify_evidence_file(data: bytes, *rosters: "Roster") -> Verified:
         except VerificationError:
             if roster is rosters[0]:
                 raise
-    name = roster.name(member)
+    name, quorum = roster.name(member), [roster.name(each) for each in resting_on(data)]
     where = f"roster fingerprint {fingerprint(roster.digest)}"
+    by = "by its own signature"
+    if quorum:
+        by += f" against the word of a quorum, {', '.join(quorum)}, of whom no more than {roster.b} are taken to lie"
     return Verified(
-        f"authentic: {name} is convicted of {offence}, by its own signature; {where}",
+        f"authentic: {name} is convicted of {offence}, {by}; {where}",
         {
             "kind": "evidence",
             "authentic": True,
             "fingerprint": fingerprint(roster.digest),
             "member": name,
             "offence": offence,
+            "resting_on": quorum,
         },
     )

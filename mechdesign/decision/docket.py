@@ -58,7 +58,8 @@ class Docket:
     def premature(self, ask: Ask | Dealt | None, phase: Phase, said: EntryValue) -> list[MemberId]:
         """Whoever shared while a phase was open, now that an entry behind its share has counted in that phase.
 
-        Its proof has to wait until a quorum has signed the order of the entries; see :meth:`proofs`.
+        Its proof has to wait until a quorum has signed the order of the entries; see :meth:`proofs`. In a session that
+        aborts nobody signs that: the deposit is lost all the same, and nobody is convicted.
         """
         before = phase in (Phase.GATHERING, Phase.SEALING, Phase.TOSSING)
         timer = isinstance(said, TimerEntry) and said.phase == phase

@@ -223,6 +223,11 @@ class AttestEntry:
         """The canonical bytes."""
         return encode((self.session, self.position, self.inputs, self.verdict.value, self.digest))
 
+    def contradicts(self, other: "AttestEntry") -> bool:
+        """Whether this is another outcome of the same inputs, so that one of the two was not computed from them."""
+        inputs = self.session, self.position, self.inputs
+        return self != other and inputs == (other.session, other.position, other.inputs)
+
 
 @dataclass(frozen=True, slots=True)
 class EvidenceEntry:

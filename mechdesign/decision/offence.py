@@ -20,6 +20,7 @@ class Offence(StrEnum):
     """What a member can be convicted of."""
 
     EQUIVOCATION = "equivocation"
+    TWO_SUBMISSIONS = "two-submissions"
     INVALID_BLOCK = "invalid-block"
     FORKING = "forking"
     TWO_CHECKPOINTS = "two-checkpoints"

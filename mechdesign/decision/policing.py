@@ -42,6 +42,7 @@ __all__ = [
     "false_opening",
     "group_offence",
     "proof_digest",
+    "resting_on",
     "verify_evidence",
     "wrong_outcome",
 ]
@@ -62,6 +63,23 @@ def wrong_outcome(certificate: Certificate, wrong: Entry, quorum: int) -> bytes:
     """The proof that ``wrong`` contradicts a quorum; carries exactly a quorum of the certificate's signatures."""
     signed = [*certificate.signed[:quorum], (wrong.submission, wrong.inclusion)]
     return encode_proof(Offence.WRONG_OUTCOME, signed)
+
+
+def resting_on(data: bytes) -> tuple[MemberId, ...]:
+    """On whose word a proof that holds rests, beside the signatures of the convict itself.
+
+    A wrong outcome and an early share are shown by what a quorum signed, of whom b at most are taken to lie; more of
+    them could sign such a proof against an honest member. Every other proof is the convict's own doing: empty.
+    """
+    try:
+        value = decode(data, bytes_max=EVIDENCE_BYTES_MAX)
+    except WireError:
+        return ()
+    match value:
+        case (str(magic), Offence.WRONG_OUTCOME | Offence.EARLY_SHARE, tuple(items), _) if magic == MAGIC:
+            signed = [unpack_signed(item) for item in items[:-1]]
+            return tuple(pair[0].sender for pair in signed if pair is not None)
+    return ()
 
 
 def proof_digest(data: bytes) -> bytes:
@@ -102,6 +120,8 @@ def alleged(data: bytes, roster: Roster) -> tuple[MemberId, str] | None:
 def _called(evidence: Evidence | None) -> str:
     """The offence that evidence of the group layer is of."""
     match evidence:
+        case ConflictingSubmissions():
+            return Offence.TWO_SUBMISSIONS.value
         case InvalidBlock():
             return Offence.INVALID_BLOCK.value
         case Forking():
@@ -179,6 +199,6 @@ def _check_outcome(pairs: Sequence[tuple[Submission, Inclusion]], roster: Roster
     Certificate(first, tuple(pairs[:-1])).check(roster, scheme)
     if len(pairs) != roster.q + 1:
         raise VerificationError("evidence", "the proof carries more than a quorum and the accused")
-    if (first.session, first.position) != (wrong.session, wrong.position) or first == wrong:
+    if not wrong.contradicts(first):
         raise VerificationError("evidence", "the attestation does not contradict the quorum's")
     return accused.sender

@@ -86,8 +86,9 @@ class Sanction(StrEnum):
     ``recompute``: the session goes on without a report that is void in itself. ``default_report``: the proposal's
     default stands in for such a report. ``forfeit``: the deposit goes to the other players, also for not opening a
     seal. ``abort``: the convict's deposit goes to the other players, and the session ends if no report and no coin has
-    begun to show; later only the deposit moves, or a loser could buy its way out of what it has seen. ``exclude``: the
-    members ask the group for a view without the convict.
+    begun to show; later only the deposit moves, or a loser could buy its way out of what it has seen. A share that came
+    before the close ends nothing either: it is proved by the order of the entries that a quorum signs at the end.
+    ``exclude``: the members ask the group for a view without the convict.
     """
 
     RECOMPUTE = "recompute"

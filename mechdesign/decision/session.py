@@ -200,8 +200,9 @@ class Session:
         self._inputs.add(entry)
         events: list[DecisionEvent] = [] if isinstance(said, TimerEntry) else [self.progress]
         events += self._convict([*(accused or ()), *self._docket.wrong(self.tally, self.statement)])
+        # It costs the deposit and ends nothing: what proves it is the order that a quorum signs with the outcome.
         early = filter(self.sanctions, self._docket.premature(self.ask, self.phase, said))
-        events += self._sanction([(member, Offence.EARLY_SHARE.value) for member in early])
+        self.convicted.update(dict.fromkeys(early, Offence.EARLY_SHARE.value))
         return events + self._advance()
 
     def punish(self, entry: Entry, member: MemberId, offence: str) -> list[DecisionEvent]:

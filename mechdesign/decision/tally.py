@@ -73,11 +73,14 @@ class Tally:
 
     @property
     def wrong(self) -> tuple[Entry, ...]:
-        """Attestations that say other than a quorum does, in log order; empty while there is no quorum."""
+        """Attestations of another outcome of the quorum's inputs, in log order; empty while there is no quorum.
+
+        One of other inputs shows no lie: after a fork, which takes more than b liars, honest members have seen others.
+        """
         statement = self.certified
         if statement is None:
             return ()
-        return tuple(entry for said, entry in self.said.values() if said != statement)
+        return tuple(entry for said, entry in self.said.values() if said.contradicts(statement))
 
     def _counts(self) -> dict[AttestEntry, int]:
         counts: dict[AttestEntry, int] = {}

@@ -1,10 +1,10 @@
 """What members with modified programs say: each function spoils one kind of entry."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mechdesign.decision.entries import AttestEntry, OpenEntry, SealEntry, ShareEntry, parse
+from mechdesign.decision.entries import AttestEntry, Kind, OpenEntry, SealEntry, ShareEntry, parse
 from mechdesign.decision.sealing.dealing import commit, draw
 from mechdesign.decision.sealing.seal import ciphertext_bytes
 from mechdesign.decision.sealing.threshold import Purpose, Share
@@ -59,4 +59,22 @@ def spoilt_by(place: int, spoil: Spoil, plan: Plan | None = None, *, fast: bool 
         return [Broadcast(said.key, said.kind, spoil(cluster, entry).encoded)]
 
     cluster.twist = twist
+    return cluster
+
+
+def shares_early(place: int, *, stop: Sequence[int] = (), **terms: Any) -> Cluster:
+    """A cluster in which a member shares once two reports are sealed, run to the end.
+
+    Args:
+        place: whose share it is.
+        stop: who shares in nothing.
+        terms: of the session.
+    """
+    cluster = Cluster(4, twist=lambda who, said: [] if who in stop and said.kind == Kind.SHARE else [said])
+    cluster.propose(**terms)
+    while sum(entry.submission.kind == Kind.SEAL for entry in cluster.log) < 2:
+        cluster.step()
+    (status,) = cluster.cores[0].status()
+    cluster.order(place, Kind.SHARE, ShareEntry(status.session, 0, b"too early").encoded)
+    cluster.settle()
     return cluster

@@ -19,6 +19,7 @@ from tests.decision.spoilers import (
     deals_badly,
     opens_falsely,
     seals_garbage,
+    shares_early,
     shares_falsely,
     signs_another_outcome,
     spoilt_by,
@@ -49,11 +50,15 @@ def equivocation(cluster: Cluster, place: int) -> EvidenceFound:
         ("threshold", deals_badly, "false-dealing"),
         ("threshold", seals_garbage, "sealed-garbage"),
         ("threshold", shares_falsely, "false-share"),
+        ("threshold", None, "early-share"),
     ],
 )
-def test_every_member_asks_once_with_a_proof_that_needs_the_roster_alone(seal: str, spoil: Spoil, offence: str) -> None:
+def test_every_member_asks_once_with_a_proof_that_needs_the_roster_alone(
+    seal: str, spoil: Spoil | None, offence: str
+) -> None:
     cheat = 0 if offence == "false-share" else HIGHEST
-    cluster = spoilt_by(cheat, spoil).run(seal=seal, **TERMS)
+    terms = TERMS | {"seal": seal}
+    cluster = spoilt_by(cheat, spoil).run(**terms) if spoil else shares_early(cheat, **terms)
     cluster.wait(5000)
     for place in range(4):
         (proof,) = asked(cluster, place)

@@ -1,5 +1,6 @@
 """Reports, seals and openings, proposals, foreign entries: what counts, and where."""
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -15,6 +16,7 @@ from mechdesign.decision.entries import (
     ReportEntry,
     SealEntry,
     Verdict,
+    parse,
 )
 from mechdesign.decision.messages import Answers, Decided, Defaulted, PhaseChanged
 from mechdesign.decision.record import Record
@@ -191,7 +193,7 @@ def test_all_players_defaulting_leaves_the_deposits_to_the_sink() -> None:
     assert nets(agree(cluster).flows) == {"alice": -10, "bob": -10, "carol": -10, "dave": -10, "SINK": 40}
 
 
-def test_entries_of_another_session_are_not_entries_of_this_one() -> None:
+def test_two_sessions_of_the_same_terms_are_decided_each_by_itself() -> None:
     cluster = Cluster(4)
     cluster.propose(0, nonce=bytes(16))
     cluster.propose(1, nonce=bytes([1]) * 16)
@@ -200,6 +202,56 @@ def test_entries_of_another_session_are_not_entries_of_this_one() -> None:
     assert len(digests) == 2
     for place in range(4):
         assert {event.session: event.digest for event in cluster.events(place, Decided)} == digests
+
+
+@pytest.mark.parametrize("seal", ["open", "commit_reveal", "threshold"])
+def test_entries_of_another_session_are_not_entries_of_this_one(seal: str) -> None:
+    """All that was said in a session is said again, as it is, in a second one of the same terms."""
+    cluster = Cluster(4, plan=Plan((seal != "open",)))
+    cluster.propose(0, nonce=bytes(16), seal=seal)
+    cluster.settle()
+    said = [entry.submission for entry in cluster.log[1:]]
+    cluster.propose(1, nonce=bytes([1]) * 16, seal=seal)
+    cluster.step()
+    before = cluster.cores[0].status()
+    assert len(before) == 1
+    for entry in said:
+        cluster.append(cluster.roster.ids.index(entry.sender), entry)
+        cluster.order(cluster.roster.ids.index(entry.sender), entry.kind, entry.data)
+    assert cluster.cores[0].status() == before
+    cluster.settle()
+    one, other = (event.digest for event in cluster.events(0, Decided))
+    assert one != other
+    assert cluster.convicted() == []
+
+
+@pytest.mark.parametrize("seal", ["commit_reveal", "threshold"])
+def test_what_was_sealed_for_another_session_is_void_in_this_one_whoever_hands_it_in(seal: str) -> None:
+    """A cheat writes the name of the second session on what a rival, or it itself, had sealed in the first."""
+    for source in (2, 3):
+        cluster = Cluster(4)
+        cluster.propose(0, nonce=bytes(16), seal=seal)
+        cluster.settle()
+        parsed = [(each.submission.sender, parse(each.submission.kind, each.submission.data)) for each in cluster.log]
+        old = {sender: said for sender, said in parsed if isinstance(said, SealEntry)}[cluster.roster.ids[source]]
+        known = {event.session for event in cluster.events(0, Decided)}
+
+        def twist(place: int, broadcast: Broadcast, known: set[bytes] = known, old: SealEntry = old) -> list[Broadcast]:
+            said = parse(broadcast.kind, broadcast.data)
+            if place != 3 or not isinstance(said, SealEntry) or said.session in known:
+                return [broadcast]
+            return [replace(broadcast, data=replace(said, sealed=old.sealed).encoded)]
+
+        cluster.twist = twist
+        cluster.propose(1, nonce=bytes([1]) * 16, seal=seal)
+        cluster.settle()
+        for _ in range(3):
+            cluster.wait(5000)
+        again = [event for event in cluster.events(0, Answers) if event.session not in known]
+        assert cluster.roster.ids[3] not in dict(again[0].reports)
+        assert len(again[0].reports) == 3
+        # A dealing shows by itself that it is of another place; the other commitment is one that nothing opens.
+        assert cluster.convicted() == ([("dave", "false-dealing")] if seal == "threshold" else [])
 
 
 @pytest.mark.parametrize("terms", [{"epoch": 1}, {"depth": 32}])

@@ -77,6 +77,21 @@ def test_each_kind_of_proof_convicts_its_signer_in_its_own_group_only(kind: str)
     assert convict(data, make_roster(5), SCHEME) is None
 
 
+def test_a_proof_says_nothing_of_a_member_whose_name_is_written_over_the_convicts() -> None:
+    """Neither in the field that names the accused, nor by one half that the other member signed."""
+    for place in (0, 2, 3):
+        other = member(place)
+        named = [replace(checkpoints(b"a", b"b"), member=other)]
+        named += [checkpoints(b"a", b"b", place=place)]
+        mixed = block(b"b", place=place)
+        named += [Equivocation(signed(block(b"a")), signed(mixed))]
+        named += [conflict(block(b"a"), mixed)]
+        one = conflict(block(b"a"), block(b"b", 3))
+        named += [replace(one, one=one.one._replace(sender=other))]
+        named += [replace(one, one=one.one._replace(sender=other), other=one.other._replace(sender=other))]
+        assert [convict(encode_evidence(each), ROSTER, SCHEME) for each in named] == [None] * len(named)
+
+
 def test_a_proof_fits_into_one_submission_however_long_the_conflicting_ones_are() -> None:
     made = [block(bytes([at]) * ROSTER.submission_bytes_max, 3 * at) for at in (0, 1)]
     sent = [said(Submission(7, member(1), 0, bytes([at]) * ROSTER.submission_bytes_max)) for at in (0, 1)]
