@@ -18,6 +18,7 @@ from mechdesign.decision.messages import (
     CoinReady,
     Convicted,
     Decided,
+    Defaulted,
     Enrol,
     Enrolled,
     Propose,
@@ -32,7 +33,7 @@ from mechdesign.decision.session import Session
 from mechdesign.group.messages import Broadcast, Delivered, Inclusion, Ready, Submission, ViewChanging
 from mechdesign.group.roster import FaultModel, Member, Roster
 from mechdesign.kernel.crypto import KeyedHash, MemberId
-from mechdesign.kernel.flow import DEPOSIT, net
+from mechdesign.kernel.flow import DEPOSIT, Flow, net
 from mechdesign.kernel.machine import Instant
 from mechdesign.kernel.wire import digest
 from mechdesign.testing.simulator import Violation
@@ -50,6 +51,7 @@ __all__ = [
     "ordered",
     "phase_clock",
     "player",
+    "said_of",
     "sealing_key",
     "session_in",
     "session_of",
@@ -124,6 +126,12 @@ class Entropy:
         return digest("mechdesign/model-entropy/1", bytes([self.place]))[:size]
 
 
+def said_of(reason: str) -> list[tuple[str, str]]:
+    """Who is said to be convicted of what by a cause of an abort."""
+    parts = [part.partition(" was convicted of ") for part in reason.split(" and ")]
+    return [(who, offence) for who, said, offence in parts if said]
+
+
 @dataclass(slots=True)
 class Player:
     """One honest member: its core, and the little that its session core does."""
@@ -136,6 +144,7 @@ class Player:
     ended: list[tuple[object, ...]] = field(default_factory=list)
     ready: bytes | None = None
     convicted: list[tuple[MemberId, str]] = field(default_factory=list)
+    defaulted: list[MemberId] = field(default_factory=list)
 
     def route(self, effects: Sequence[object]) -> None:
         """Perform effects depth first, as the stack does."""
@@ -149,15 +158,32 @@ class Player:
                     if self.ready is not None or self.core.status():
                         raise Violation(f"{_NAMES[self.place]} is ready while a session is open, or twice")
                     self.ready = state
-                case Convicted(member=member, offence=offence):
+                case Convicted(member=member, offence=offence, evidence=evidence):
+                    # What it is worth is tested where entries are signed; here they are not.
+                    if not evidence:
+                        raise Violation(f"{self.case.roster.name(member)} is convicted of {offence} without a proof")
                     self.convicted.append((member, offence))
+                case Defaulted(member=member):
+                    self.defaulted.append(member)
                 case Decided(verdict=verdict, digest=made, flows=flows):
+                    self._check_forfeits(flows)
                     self._end((verdict.value, made, flows), net(flows))
                 case Aborted(reason=reason, flows=flows):
+                    for who, what in said_of(reason):
+                        if (self.case.roster.ids[_NAMES.index(who)], what) not in self.convicted:
+                            raise Violation(f"it aborted as if {who} were convicted of {what}, and nobody was")
                     self._end((reason, flows), net(flows))
                 case _:
                     for request in self._react(effect):
                         self.route(self.core.submit(request, 0))
+
+    def _check_forfeits(self, flows: Sequence[Flow]) -> None:
+        """See that whoever lost its deposit in a session with an outcome defaulted, or was convicted with a proof."""
+        guilty = {*(member for member, _ in self.convicted), *self.defaulted}
+        for place, member in enumerate(self.case.roster.ids):
+            lost = any(flow.reason == f"deposit forfeited by {_NAMES[place]}" for flow in flows)
+            if lost and member not in guilty:
+                raise Violation(f"{_NAMES[place]} lost its deposit, and nothing was proved against it")
 
     def _end(self, end: tuple[object, ...], booked: Mapping[str, Fraction]) -> None:
         if sum(booked.values()) or booked.get(DEPOSIT):

@@ -81,7 +81,7 @@ def test_a_proof_says_nothing_of_a_member_whose_name_is_written_over_the_convict
     """Neither in the field that names the accused, nor by one half that the other member signed."""
     for place in (0, 2, 3):
         other = member(place)
-        named = [replace(checkpoints(b"a", b"b"), member=other)]
+        named: list[Evidence] = [replace(checkpoints(b"a", b"b"), member=other)]
         named += [checkpoints(b"a", b"b", place=place)]
         mixed = block(b"b", place=place)
         named += [Equivocation(signed(block(b"a")), signed(mixed))]

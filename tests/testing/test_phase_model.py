@@ -11,12 +11,14 @@ import pytest
 
 from mechdesign.decision.ask import Ask
 from mechdesign.decision.core import DecisionCore
+from mechdesign.decision.docket import Docket
 from mechdesign.decision.entries import Kind
 from mechdesign.decision.epoch import Epoch
 from mechdesign.decision.ledger import Ledger
 from mechdesign.decision.offence import Offence
 from mechdesign.decision.phases import DRAINING, PHASES, TRANSITIONS, Phase
 from mechdesign.decision.proposal import Sanction, Seal
+from mechdesign.decision.session import Session
 from mechdesign.decision.tally import Tally
 from mechdesign.decision.timers import Timers
 from mechdesign.kernel.crypto import MemberId
@@ -212,7 +214,7 @@ def indulgent(monkeypatch: pytest.MonkeyPatch) -> Case:
 def strict(monkeypatch: pytest.MonkeyPatch) -> Case:
     """Not to open is held for guilt."""
     monkeypatch.setattr(
-        Ask, "close", lambda self: tuple((member, Offence.FALSE_OPENING, b"") for member in self.unopened)
+        Ask, "close", lambda self: tuple((member, Offence.FALSE_OPENING, b"said") for member in self.unopened)
     )
     return Case("", 4, 1, Seal.COMMIT_REVEAL, start="opening", abuses=())
 
@@ -248,6 +250,33 @@ def insistent(monkeypatch: pytest.MonkeyPatch) -> Case:
     return Case("", 3, 1, Seal.OPEN, start="attesting", abuses=())
 
 
+def hushed(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """Whoever shared early pays, and nobody hears of a proof."""
+    monkeypatch.setattr(Docket, "proofs", lambda self, certificate, counted: [])
+    terms: dict[str, Any] = {"deposit": Fraction(6), "sanctions": (Sanction.FORFEIT,)}
+    return Case("", 3, 1, Seal.THRESHOLD, abuses=("early",), **terms)
+
+
+def rash(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """A share before the close ends the session, before anything could prove that it was early."""
+    premature = Docket.premature
+
+    def end(self: Docket, *about: Any) -> list[MemberId]:
+        found = premature(self, *about)
+        self.convicted.update(dict.fromkeys(found, Offence.EARLY_SHARE.value))
+        return found
+
+    def advance(self: Session) -> Any:
+        early = [each for each in self.convicted.items() if each[1] == Offence.EARLY_SHARE]
+        return self._sanction(early) if early and not self.ended and self.hidden else advances(self)
+
+    advances = Session._advance
+    monkeypatch.setattr(Docket, "premature", end)
+    monkeypatch.setattr(Session, "_advance", advance)
+    terms: dict[str, Any] = {"deposit": Fraction(6), "sanctions": (Sanction.ABORT,)}
+    return Case("", 3, 1, Seal.THRESHOLD, abuses=("early",), **terms)
+
+
 @pytest.mark.parametrize(
     ("fault", "text"),
     [
@@ -266,6 +295,8 @@ def insistent(monkeypatch: pytest.MonkeyPatch) -> Case:
         (greedy, "leaves deposits"),
         (forgetful, "says something else|in another state"),
         (insistent, "round in circles"),
+        (hushed, "carol lost its deposit, and nothing was proved against it"),
+        (rash, "it aborted as if carol were convicted of early-share, and nobody was"),
     ],
 )
 def test_a_fault_that_is_put_in_is_found(fault: Fault, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
