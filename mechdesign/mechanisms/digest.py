@@ -3,12 +3,15 @@
 It covers the name and version, the schemas, and the text of every module that the rule is written in: the module of
 each class between the mechanism and ``Mechanism``, and what those import from their own package, followed through.
 The framework is part of it whole: the modules directly in ``mechdesign.mechanisms`` (ties, rounding, texts of values),
-those of ``mechdesign.kernel``, and the release of pydantic that writes outcomes. A member whose framework computes or
-writes otherwise would sign another outcome and be convicted of it, though it meant no harm; so it does not take part.
+those of ``mechdesign.kernel``, and the release of pydantic that writes outcomes. So is the release of Python (3.11, not
+3.11.7), and that of every other library which a followed module imports, wherever in it the import stands. A member
+whose framework or libraries compute or write otherwise would sign another outcome and be convicted of it, though it
+meant no harm; so it does not take part.
 """
 
 import ast
 import importlib
+import importlib.metadata
 import importlib.util
 import inspect
 import marshal
@@ -28,9 +31,10 @@ from mechdesign.kernel.errors import MechanismError
 from mechdesign.mechanisms import codec
 from mechdesign.mechanisms.base import Mechanism
 
-__all__ = ["code_digest"]
+__all__ = ["code_digest", "releases"]
 
 _FRAMEWORK = "mechdesign.mechanisms"
+_PYTHON = "{}.{}".format(*sys.version_info)
 
 
 @cache
@@ -44,13 +48,39 @@ def code_digest(cls: type[Mechanism[Any, Any, Any]]) -> bytes:
     parts = [_framework(), cls.full_name().encode(), _schemas(cls).encode()]
     for name in sorted(sources):
         parts += [name.encode(), sources[name]]
-    return wire.digest("mechdesign/mechanism-code/1", *parts)
+    parts += [release.encode() for release in releases(cls)]
+    return wire.digest("mechdesign/mechanism-code/2", *parts)
+
+
+@cache
+def releases(cls: type[Mechanism[Any, Any, Any]]) -> tuple[str, ...]:
+    """Return the libraries that a mechanism's modules import, each with its release, such as ``"ortools 9.11.4210"``.
+
+    Neither Python's own nor what the framework stands for is among them.
+    """
+    imported: set[str] = set()
+    for name in _followed(cls):
+        imported.update(other.partition(".")[0] for other in _imports(_text(name) or "", name))
+    # The framework stands for the release of pydantic.
+    own = {"mechdesign", cls.__module__.partition(".")[0], "", "pydantic", "pydantic_core", *sys.stdlib_module_names}
+    return tuple(sorted({release for name in imported - own for release in _releases(name)}))
+
+
+def _releases(package: str) -> list[str]:
+    """Return the release of a library by the name under which it is imported."""
+    known = _distributions().get(package)
+    return [f"{each} {importlib.metadata.version(each)}" for each in sorted(set(known))] if known else [package]
+
+
+@cache
+def _distributions() -> dict[str, list[str]]:
+    return dict(importlib.metadata.packages_distributions())
 
 
 @cache
 def _framework() -> bytes:
     """Return the digest of what every mechanism is computed and written with."""
-    parts = [".".join(pydantic.VERSION.split(".")[:2]).encode()]
+    parts = [".".join(pydantic.VERSION.split(".")[:2]).encode(), _PYTHON.encode()]
     for package in (_FRAMEWORK, "mechdesign.kernel"):
         found = importlib.import_module(package)
         names = sorted(module.name for module in pkgutil.iter_modules(found.__path__) if not module.ispkg)
@@ -69,23 +99,33 @@ def _schemas(cls: type[Mechanism[Any, Any, Any]]) -> str:
 
 def _sources(cls: type[Mechanism[Any, Any, Any]]) -> dict[str, bytes]:
     """Return the text of every module that the rule is written in, by a name that does not depend on the host."""
+    root = cls.__module__
     found: dict[str, bytes] = {}
+    for name in _followed(cls):
+        text = _text(name)
+        if text is None:
+            found["the mechanism" if name == root else name] = _bytecode(cls) if name == root else b""
+        else:
+            found["the mechanism" if name == root else name] = "\n".join(text.splitlines()).encode()
+    return found
+
+
+@cache
+def _followed(cls: type[Mechanism[Any, Any, Any]]) -> tuple[str, ...]:
+    """Return the modules that the rule is written in."""
+    found: dict[str, None] = {}
     below = cls.__mro__[: cls.__mro__.index(Mechanism)]
     # What pydantic makes for Base[Type] is no class of its own; its module is the one of Base, which stands here too.
     waiting = [one.__module__ for one in below]
     root = cls.__module__
     while waiting:
         name = waiting.pop()
-        label = "the mechanism" if name == root else name
-        if label in found:
+        if name in found:
             continue
-        text = _text(name)
-        if text is None:
-            found[label] = _bytecode(cls) if name == root else b""
-            continue
-        found[label] = "\n".join(text.splitlines()).encode()
-        waiting.extend(other for other in _imports(text, name) if _belongs(other, root) and _spec(other) is not None)
-    return found
+        found[name] = None
+        imported = _imports(_text(name) or "", name)
+        waiting.extend(other for other in imported if _belongs(other, root) and _spec(other) is not None)
+    return tuple(found)
 
 
 def _belongs(name: str, root: str) -> bool:

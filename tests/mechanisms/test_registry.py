@@ -1,3 +1,5 @@
+import importlib.metadata
+import platform
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -99,6 +101,45 @@ def test_the_code_digest_covers_the_release_of_pydantic_that_writes_outcomes(mon
     before = digest._framework()
     monkeypatch.setattr("pydantic.VERSION", "999.0.1")
     assert digest._framework.__wrapped__() != before
+
+
+def test_the_code_digest_covers_the_release_of_python_but_not_its_patches(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mechdesign.mechanisms import digest
+
+    before = digest._framework()
+    assert ".".join(platform.python_version_tuple()[:2]) == digest._PYTHON
+    monkeypatch.setattr(digest, "_PYTHON", "3.99")
+    assert digest._framework.__wrapped__() != before
+
+
+def test_the_code_digest_covers_the_release_of_each_library_that_a_rule_imports(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also of what a helper below the mechanism imports, and inside a function; not what only others import."""
+    from mechdesign.mechanisms import digest
+
+    file = tmp_path / "mine.py"
+    file.write_text(MINE.replace("    def settle", "    def helped(self):\n        import msgpack\n\n    def settle"))
+    mine, solver = registry.load(str(file)), registry.load("auction.vcg")
+    library = importlib.metadata.version
+    assert digest.releases(SecondPrice) == ()
+    assert digest.releases(mine) == (f"msgpack {library('msgpack')}",)
+    assert digest.releases(solver) == (f"ortools {library('ortools')}",)
+
+    def told() -> list[bytes]:
+        for cached in (digest.releases, digest.code_digest):
+            cached.cache_clear()
+        return [digest.code_digest(each) for each in (SecondPrice, mine, solver)]
+
+    plain, packed, solved = told()
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: library(name) + ".1" * (name == "msgpack"))
+    assert told()[1] != packed
+    assert (told()[0], told()[2]) == (plain, solved)
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: library(name) + ".1" * (name == "ortools"))
+    assert told()[2] != solved
+    assert told()[:2] == [plain, packed]
+    monkeypatch.undo()
+    assert told() == [plain, packed, solved]
 
 
 def test_the_code_digest_covers_what_families_share() -> None:
