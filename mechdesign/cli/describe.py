@@ -82,7 +82,7 @@ _SEALING = (
     "threshold (the default from 4 members on): t members' shares open every report once the ask is closed, whether "
     "its sender wants it or not; t members who collude can read early, n - t + 1 who are absent keep all closed",
     "commit_reveal (the default below): each player opens its own; one that dislikes what it sees can withhold its "
-    "opening, at the price of its deposit",
+    "opening, at the price of its deposit; at no cost where none is staked, or `forfeit` is not among the sanctions",
 )
 
 

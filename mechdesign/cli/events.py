@@ -184,6 +184,23 @@ def _parameters(text: str) -> Any:
     return parameters
 
 
+def _price_of_sealing(record: Mapping[str, Any]) -> str:
+    """What a person should know about the seal of a proposal, in brackets."""
+    if record["seal"] == "threshold":
+        opens, members = record["threshold"], record["members"]
+        sides = (
+            f"any {opens} of {members} members open, and read early if they collude",
+            f"{members - opens + 1} absent",
+        )
+        return f" ({'; '.join(sides)} keep shut)"
+    if record["seal"] == "commit_reveal":
+        staked = record["deposit"] != "0" and "forfeit" in record["sanctions"]
+        return (
+            f" (who dislikes what it sees can withhold its own report, {'for its deposit' if staked else 'at no cost'})"
+        )
+    return ""
+
+
 def as_sentence(record: Mapping[str, Any]) -> str | None:
     """A record of :func:`as_record`, or one of the node's own, as a line for people; None where there is none."""
     session = str(record.get("session", ""))[:8]
@@ -193,9 +210,7 @@ def as_sentence(record: Mapping[str, Any]) -> str | None:
             return f"{record['member']} is up at {where}, roster {record['roster']} ({record['members']} members)"
         case "proposed":
             why = f" ({record['reason']})" if record["reason"] else ""
-            shut = record["members"] - record["threshold"] + 1
-            opens = f" (any {record['threshold']} of {record['members']} members open, {shut} absent keep shut)"
-            what = f"{record['mechanism']}, seal {record['seal']}{opens if record['seal'] == 'threshold' else ''}"
+            what = f"{record['mechanism']}, seal {record['seal']}{_price_of_sealing(record)}"
             return f"{session} proposed by {record['proposer']}: {what}; {record['answer']}{why}"
         case "asked":
             return f"{session} asks {record['player']} (ask {record['step']})"

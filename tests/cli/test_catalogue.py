@@ -45,7 +45,9 @@ def test_describe_for_people_names_each_part() -> None:
 def test_describe_says_what_each_way_of_sealing_costs() -> None:
     shown = " ".join(run("describe", "auction.second-price").out.split())
     assert "t members who collude can read early, n - t + 1 who are absent keep all closed" in shown
-    assert "withhold its opening, at the price of its deposit" in shown
+    assert "withhold its opening, at the price of its deposit; at no cost where none is staked" in " ".join(
+        shown.split()
+    )
 
 
 def test_describe_warns_of_open_reports_unless_truth_is_dominant() -> None:

@@ -27,11 +27,31 @@ PROPOSED = SessionProposed(
 
 @pytest.mark.parametrize(
     ("members", "threshold", "said"),
-    [(4, 3, "any 3 of 4 members open, 2 absent keep shut"), (7, 3, "any 3 of 7 members open, 5 absent keep shut")],
+    [
+        (4, 3, "any 3 of 4 members open, and read early if they collude; 2 absent keep shut"),
+        (7, 3, "any 3 of 7 members open, and read early if they collude; 5 absent keep shut"),
+    ],
 )
 def test_both_sides_of_a_threshold_are_told_in_numbers(members: int, threshold: int, said: str) -> None:
     line = as_sentence(as_record(replace(PROPOSED, members=members, threshold=threshold)))
     assert line == f"00000000 proposed by dave: auction.second-price/1, seal threshold ({said}); enrolled"
+
+
+@pytest.mark.parametrize(
+    ("deposit", "sanctions", "price"),
+    [
+        (Fraction(3), ("recompute", "forfeit"), "for its deposit"),
+        (Fraction(0), ("recompute", "forfeit"), "at no cost"),
+        (Fraction(3), ("recompute",), "at no cost"),
+    ],
+)
+def test_the_free_option_of_commitments_is_told_with_its_price(
+    deposit: Fraction, sanctions: tuple[str, ...], price: str
+) -> None:
+    proposed = replace(PROPOSED, seal="commit_reveal", deposit=deposit, sanctions=sanctions)
+    line = as_sentence(as_record(proposed))
+    said = f"who dislikes what it sees can withhold its own report, {price}"
+    assert line == f"00000000 proposed by dave: auction.second-price/1, seal commit_reveal ({said}); enrolled"
 
 
 def test_a_seal_without_a_threshold_names_none() -> None:

@@ -1,10 +1,14 @@
 """`mechdesign verify`: one line and 0 if and only if everything holds."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.progress import Progress, TaskID
 
 from mechdesign.cli.roster_files import render_roster
+from mechdesign.group.block import check_inclusion
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.identity import fingerprint
 from mechdesign.mechanisms import registry
@@ -155,7 +159,53 @@ def test_a_person_sees_how_far_a_long_file_is_and_the_same_finding(
     monkeypatch.setattr(verify, "_LONG_BYTES", 1)
     monkeypatch.setattr(verify, "_CHUNK_BYTES", 1000)
     monkeypatch.setattr(output, "is_terminal", lambda: True)
+    totals: list[float | None] = []
+    advanced: list[float] = []
+    add, advance = Progress.add_task, Progress.advance
+
+    def began(self: Progress, text: str, *, total: float | None) -> TaskID:
+        totals.append(total)
+        return add(self, text, total=total)
+
+    def went_on(self: Progress, task: TaskID, by: float = 1) -> None:
+        advanced.append(by)
+        advance(self, task, by)
+
+    monkeypatch.setattr(Progress, "add_task", began)
+    monkeypatch.setattr(Progress, "advance", went_on)
     assert plain.strip() in run("verify", transcript).out
+    size = transcript.stat().st_size
+    assert totals == [size]
+    assert sum(advanced) == size
+    assert len(advanced) == -(-size // 1000), "piece by piece"
+
+
+def test_a_long_file_is_never_in_memory_as_a_whole(transcript: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked for in small pieces, and each is asked for only once the one before it was looked at."""
+    from mechdesign.cli import verify
+    from mechdesign.decision import transcript as reader
+
+    monkeypatch.setattr(verify, "_CHUNK_BYTES", 1000)
+    asked: list[str] = []
+    progress, holds = verify._progress, check_inclusion
+
+    def told(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
+        for chunk in progress(chunks, size):
+            assert len(chunk) <= 1000
+            asked.append("chunk")
+            yield chunk
+
+    def checked(*about: Any) -> bool:
+        asked.append("entry")
+        return holds(*about)
+
+    monkeypatch.setattr(verify, "_progress", told)
+    monkeypatch.setattr(reader, "check_inclusion", checked)
+    assert run("verify", transcript).code == 0
+    first = asked.index("entry")
+    assert asked.count("chunk") > 10
+    assert first < asked.count("chunk") / 2
+    assert "chunk" in asked[first + 5 :], "entries are checked while the rest of the file is unread"
 
 
 def test_a_file_longer_than_any_other_kind_is_read_all_the_same(tmp_path: Path, transcript: Path) -> None:

@@ -200,3 +200,27 @@ def test_what_was_dropped_is_checked_when_it_is_asked_for(ahead, monkeypatch):
     assert len(ahead._waiting) == 1
     assert all(ahead.check(SETTING.committee, context(step), dealing(step)) for step in range(2))
     assert ahead._waiting == {}
+
+
+def test_the_nodes_of_a_group_check_dealings_beside_their_loops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four nodes settle a sealed auction in one process: in which thread each dealing is checked is written down."""
+    from mechdesign.mechanisms.auction.second_price import SecondPrice
+    from mechdesign.node import ahead as module
+    from mechdesign.settlement import settle_sync
+
+    loop = threading.get_ident()
+    beside: list[tuple[object, ...]] = []
+    on_it: list[tuple[object, ...]] = []
+
+    def noted(*about):
+        (on_it if threading.get_ident() == loop else beside).append(about)
+        return verify_dealing(*about)
+
+    monkeypatch.setattr(module, "verify_dealing", noted)
+    values = {"alice": 18, "bob": 24, "carol": 21, "dave": 7}
+    settled = settle_sync(SecondPrice(), values, seal="threshold")
+    assert str(settled.outcome) == "bob wins, pays 21"
+    # Each of four nodes checks the dealings of all others, and its own where it does not know it.
+    assert len(beside) + len(on_it) >= 12
+    # One that the loop comes to before the thread has begun it is not waited for.
+    assert len(beside) >= 4

@@ -1,4 +1,4 @@
-"""A plugin: whatever transcripts the tests of a run produce, the second verifier takes every one of them.
+"""A plugin: whatever transcripts the tests of a run produce, the second verifier takes each and says the same of it.
 
     pytest -p tests.tools.every_transcript tests/decision tests/test_settle.py
 
@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 
-from mechdesign.decision import session
+from mechdesign.decision import messages, session
 from mechdesign.decision.record import Record
 from mechdesign.group.block import check_inclusion
 from mechdesign.kernel.crypto import Ed25519
 
 SCRIPT = Path(__file__).parents[2] / "tools" / "verify_transcript.py"
 _made: dict[bytes, bytes] = {}
+_said: dict[bytes, str] = {}
 _by: dict[bytes, str] = {}
 _FAILED = pytest.ExitCode.TESTS_FAILED
 
@@ -31,6 +32,8 @@ def _noting(make: Callable[..., Any]) -> Callable[..., Any]:
         if made.transcript and getattr(made, "agrees", True):
             name = hashlib.sha256(made.transcript).digest()
             _made[name] = made.transcript
+            _said[name] = f"{made.verdict}: " if isinstance(made, messages.Decided) else "aborted: "
+            _said[name] += f"/{made.digest.hex()[:16]}" if isinstance(made, messages.Decided) else "/"
             _by.setdefault(name, os.environ.get("PYTEST_CURRENT_TEST", "before the tests"))
         return made
 
@@ -55,8 +58,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         real = check_inclusion(roster, Ed25519(), first.submission, first.inclusion)
         signed += real
         names["Session"].check = strict if real else lambda *entry: None
+        verdict, _, digest = _said[name].partition("/")
         try:
-            names["verify"](data)
+            found = names["verify"](data)
+            if verdict not in found or digest not in found:
+                refused.append(f"the members say {_said[name]}, it says {found}: {_by[name]}")
         except Exception as error:
             refused.append(f"{error}: {_by[name]}")
     print(f"\nsecond verifier: {len(kept)} transcripts, {signed} of them with real signatures; {len(refused)} refused")
