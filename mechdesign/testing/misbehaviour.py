@@ -11,6 +11,9 @@ wrong-outcome   signs another outcome than the one that follows from the reports
 no-reveal       seals a report and then neither opens it nor shares in opening anything
 bad-opening     opens its seal with another salt than it committed to; under threshold sealing, gives false shares
 bad-seal        under threshold sealing, deals its report so that not everybody could open it; else like bad-opening
+bad-report      under threshold sealing, a valid dealing with garbage in place of a report; else like bad-opening
+early-share     under threshold sealing, publishes a share as soon as it seals; else nothing out of the way
+hurry           signs that its time for giving reports has run out as soon as it gives its own
 late            gives its report only after the ask has closed
 silent          enrols and says nothing more
 withhold        carries none of the ballots that participants hand it
@@ -23,10 +26,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from mechdesign.decision.entries import CarryEntry, Kind, OpenEntry, ReportEntry, SealEntry, ShareEntry, parse
+from mechdesign.decision.entries import (
+    CarryEntry,
+    Kind,
+    OpenEntry,
+    ReportEntry,
+    SealEntry,
+    ShareEntry,
+    TimerEntry,
+    parse,
+)
 from mechdesign.decision.messages import Attest
+from mechdesign.decision.phases import Phase
 from mechdesign.decision.sealing.commit_reveal import COMMITMENT_BYTES
-from mechdesign.decision.sealing.threshold import Share
+from mechdesign.decision.sealing.dealing import commit, draw
+from mechdesign.decision.sealing.seal import ciphertext_bytes
+from mechdesign.decision.sealing.threshold import Purpose, Share
 from mechdesign.group.block import Block, make_block, parse_block
 from mechdesign.group.channel import frame, unframe
 from mechdesign.group.leaf import decode_leaf, encode_leaf
@@ -138,6 +153,40 @@ def _bad_seal(request: Broadcast) -> Sequence[Broadcast]:
         sealed = entry.sealed[:-1] + bytes([entry.sealed[-1] ^ 1])
         return (replace(request, data=replace(entry, sealed=sealed).encoded),)
     return (request,) if request.kind == Kind.SHARE else _bad_opening(request)
+
+
+def _bad_report(stack: Stack) -> Stack:
+    def change(request: Broadcast) -> Sequence[Broadcast]:
+        entry = parse(request.kind, request.data)
+        if not isinstance(entry, SealEntry) or entry.sealed is None or len(entry.sealed) == COMMITMENT_BYTES:
+            return (request,) if request.kind == Kind.SHARE else _bad_opening(request)
+        setting = stack.decision.setting(entry.session)
+        if setting is None or setting.committee is None:
+            return (request,)
+        context = setting.context(entry.step, Purpose.REPORT, stack.signer.public)
+        salt = digest("mechdesign/misbehaviour/garbage", entry.session)
+        garbage = bytes(ciphertext_bytes(setting.proposal.report_bytes))
+        sealed = commit(setting.committee, context, draw(setting.committee, context, b"", salt), garbage).encoded
+        return (replace(request, data=replace(entry, sealed=sealed).encoded),)
+
+    return filtered(change)(stack)
+
+
+def _early_share(request: Broadcast) -> Sequence[Broadcast]:
+    entry = parse(request.kind, request.data)
+    if not isinstance(entry, SealEntry) or entry.sealed is None or len(entry.sealed) == COMMITMENT_BYTES:
+        return (request,)
+    share = ShareEntry(entry.session, entry.step, digest("mechdesign/misbehaviour/early", entry.session))
+    return (Broadcast(request.key + b"early", Kind.SHARE, share.encoded), request)
+
+
+def _hurry(request: Broadcast) -> Sequence[Broadcast]:
+    entry = parse(request.kind, request.data)
+    if not isinstance(entry, SealEntry | ReportEntry):
+        return (request,)
+    phase = Phase.SEALING if isinstance(entry, SealEntry) else Phase.ASKING
+    timer = TimerEntry(entry.session, entry.step, phase.value)
+    return (request, Broadcast(request.key + b"hurry", Kind.TIMER, timer.encoded))
 
 
 def _late(stack: Stack) -> Stack:
@@ -280,6 +329,9 @@ _MAKERS: dict[str, Callable[[Stack], Stack]] = {
     "crash": _crash,
     "bad-opening": filtered(_bad_opening),
     "bad-seal": filtered(_bad_seal),
+    "bad-report": _bad_report,
+    "early-share": filtered(_early_share),
+    "hurry": filtered(_hurry),
     "late": _late,
     "silent": filtered(_silent),
     "withhold": filtered(_withhold),

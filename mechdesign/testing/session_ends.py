@@ -9,6 +9,7 @@ from mechdesign.kernel.crypto import KeyedHash, SignatureScheme
 from mechdesign.kernel.flow import net
 from mechdesign.mechanisms.events import SessionAborted, Settled
 from mechdesign.mechanisms.session import Lookup, recomputation
+from mechdesign.testing.model_world import said_of
 from mechdesign.testing.simulator import Violation
 from mechdesign.testing.stacks import StackCluster
 
@@ -68,7 +69,7 @@ def check_settlement(end: Settled, lookup: Lookup, scheme: SignatureScheme | Non
 
 
 def check_convictions(cluster: StackCluster, honest: Iterable[int], live: Sequence[int]) -> list[tuple[str, str]]:
-    """Whom the members convicted of what, all of them alike, and nobody honest.
+    """Whom the members convicted of what, all of them alike, nobody honest, and whomever a session was aborted for.
 
     Raises:
         Violation: they did not, or somebody is.
@@ -80,6 +81,10 @@ def check_convictions(cluster: StackCluster, honest: Iterable[int], live: Sequen
         if set(cluster.convicted[place]) != set(cluster.convicted[live[0]]):
             told = sorted(cluster.convicted[place]), sorted(cluster.convicted[live[0]])
             raise Violation(f"member {place} and member {live[0]} convict differently: {told}")
+        aborted = [end.reason for end in cluster.ended[place].values() if isinstance(end, SessionAborted)]
+        for who, what in (each for reason in aborted for each in said_of(reason)):
+            if (who, what) not in cluster.convicted[place]:
+                raise Violation(f"a session of member {place} aborted as if {who} were convicted of {what}")
     return sorted(cluster.convicted[live[0]])
 
 

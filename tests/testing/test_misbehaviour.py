@@ -51,6 +51,9 @@ def convictions(cluster):
         ("equivocate", "threshold", "equivocation"),
         ("wrong-outcome", "threshold", "wrong-outcome"),
         ("bad-seal", "threshold", "false-dealing"),
+        ("bad-report", "threshold", "sealed-garbage"),
+        ("bad-report", "commit_reveal", "false-opening"),
+        ("early-share", "threshold", "early-share"),
     ],
 )
 def test_what_leaves_a_proof_convicts_and_forfeits(kind, seal, offence):
@@ -101,6 +104,13 @@ def test_a_false_share_is_proved_where_it_is_looked_at_and_opens_nothing_else():
             assert net(end.booked)["bob"] == -21 - 10
             return
     raise AssertionError("the false share was never among the first")
+
+
+@pytest.mark.parametrize("seal", ["open", "commit_reveal", "threshold"])
+def test_who_hurries_closes_nothing_before_the_others_and_is_guilty_of_nothing(seal):
+    cluster, end = run("hurry", seal)
+    assert convictions(cluster) == set()
+    assert end.reports == {"alice": 18, "bob": 24, "carol": 21, "dave": 7}
 
 
 @pytest.mark.parametrize("kind", ["late", "silent"])
