@@ -146,11 +146,21 @@ def test_if_everybody_dealt_and_too_few_validly_the_session_aborts():
     assert convictions(cluster) == [(name, "false-dealing") for name in ("bob", "carol", "dave")]
 
 
-def test_a_dealer_that_is_gone_after_dealing_cannot_take_its_part_out():
+@pytest.mark.parametrize("shares", [0, 1, 2])
+def test_a_dealer_that_is_gone_after_dealing_cannot_take_its_part_out(shares):
+    """Also once it has seen as many shares of the others as there can be before the coin falls."""
     cluster = Cluster(4, plan=THEN_TOSS)
     cluster.propose()
     while kinds(cluster).count(Kind.COIN) < 4:
         cluster.step()
+    dealer = cluster.roster.ids[2]
+    mute = [each for each in cluster.pending if (each[0], each[1].kind) == (2, Kind.SHARE)]
+    assert len(mute) == 1
+    cluster.pending = [each for each in cluster.pending if each not in mute]
+    before = kinds(cluster).count(Kind.SHARE)
+    while kinds(cluster).count(Kind.SHARE) < before + shares:
+        cluster.step()
+    assert all(each.submission.sender != dealer for each in cluster.log if each.submission.kind == Kind.SHARE)
     cluster.down.add(2)
     cluster.settle()
     whole = Cluster(4, plan=THEN_TOSS).run()

@@ -95,10 +95,21 @@ def test_two_hundred_sessions_of_all_kinds_settle_at_once() -> None:
     cluster = StackCluster([honest(1)] * 4, 1, lookup=remembering())
     booked: list[list[tuple[int, tuple[Flow, ...]]]] = [[] for _ in range(4)]
     cluster.simulator.watch(SessionBooked, lambda place, event: booked[place].append((event.position, event.flows)))
+    running: list[set[bytes]] = [set() for _ in range(4)]
+    most = [0] * 4
+
+    def began(place: int, event: SessionProposed) -> None:
+        running[place].add(event.session)
+        most[place] = max(most[place], len(running[place]))
+
+    cluster.simulator.watch(SessionProposed, began)
+    cluster.simulator.watch(Settled, lambda place, event: running[place].discard(event.session))
     with bookkept() as keepers:
         cluster.start()
         propose_all(cluster, 200, 4, 60_000)
         assert cluster.run(200, seconds=300)
+    assert most == [200] * 4, "all of them were open at one time, at each member"
+    assert running == [set()] * 4
     assert [keeper.booked for keeper in keepers.values()] == [200] * 4
     assert all(keeper.looked > 200 for keeper in keepers.values()), "at every log position"
     ends = check(cluster, 200)

@@ -91,14 +91,35 @@ def hurries(phase: Phase, notes: Notes) -> Callable[[Stack], Stack]:
 
 
 def peeks(notes: Notes) -> Callable[[Stack], Stack]:
-    """Writes down every report and every seal that it hears of."""
+    """Holds its own report back until those of all others are ordered, and writes down every entry up to there."""
 
-    def peek(_: Stack, incoming: Any, effects: Sequence[Any]) -> Sequence[Any]:
-        if isinstance(incoming, Delivered) and incoming.submission.kind in (Kind.SEAL, Kind.REPORT):
+    def make(stack: Stack) -> Stack:
+        held: list[Broadcast] = []
+        heard: set[bytes] = set()
+        reports = (Kind.SEAL, Kind.REPORT)
+
+        class Held(Layer):
+            def submit(self, request: Any, now: Instant) -> Sequence[Any]:
+                if isinstance(request, Broadcast) and request.kind in reports and not notes.tried:
+                    held.append(request)
+                    return ()
+                return cast(Sequence[Any], self.core.submit(request, now))
+
+        def peek(_: Stack, incoming: Any, effects: Sequence[Any]) -> Sequence[Any]:
+            if not isinstance(incoming, Delivered) or notes.tried:
+                return effects
             notes.seen.append(incoming.submission.data)
-        return effects
+            if incoming.submission.kind in reports:
+                heard.add(incoming.submission.sender)
+            if len(heard) < stack.roster.n - 1 or not held:
+                return effects
+            notes.tried += 1
+            return [*effects, *held]
 
-    return _decision(peek)
+        stack.group = cast(Any, Held(stack.group))
+        return _decision(peek)(stack)
+
+    return make
 
 
 def shares_early(stack_seed: bytes, notes: Notes) -> Callable[[Stack], Stack]:

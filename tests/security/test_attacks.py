@@ -94,6 +94,8 @@ def test_a_last_look_sees_open_bids_and_no_sealed_ones():
         values = ("18", "123456789/7", "21", "9")
         cluster = bidding({CHEAT: peeks(notes)}, values=values, seal=seal, mechanism=FirstPrice())
         outcome(cluster)
+        assert notes.tried == 1, "it reported last, and in time"
+        assert len(outcome(cluster).reports) == 4
         seen[seal] = any(b"123456789/7" in data for data in notes.seen)
     assert seen == {"open": True, "commit_reveal": False, "threshold": False}
 
