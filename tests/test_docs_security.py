@@ -24,6 +24,13 @@ def defined_in(path):
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
+@cache
+def decorators(path):
+    tree = ast.parse((ROOT / path).read_text())
+    defined = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return {node.name: node.decorator_list for node in defined}
+
+
 def test_there_are_at_least_as_many_attacks_as_were_promised():
     assert sum(f"\n| {row[0]} |" in AGAINST_MEMBERS for row in ROWS) >= 25
     assert len({row[0] for row in ROWS}) == len(ROWS)
@@ -41,3 +48,12 @@ def test_every_test_that_the_table_names_exists(node):
     path, name = node.split("::")
     assert (ROOT / path).is_file()
     assert name in defined_in(path)
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_every_test_that_the_table_names_is_played_in_the_short_form(node):
+    """Neither skipped, nor left to `make thorough`; a long form of it beside the short one is another matter."""
+    path, name = node.split("::")
+    marks = [ast.unparse(mark) for mark in decorators(path)[name]]
+    assert not [mark for mark in marks if re.match(r"(pytest\.mark\.)?(long|skip|skipif|xfail)\b", mark)]
+    assert not re.search(r"^pytestmark\b.*\b(long|skip|xfail)\b", (ROOT / path).read_text(), re.MULTILINE)

@@ -18,7 +18,8 @@ from mechdesign.decision.entries import (
     Verdict,
     parse,
 )
-from mechdesign.decision.messages import Answers, Decided, Defaulted, PhaseChanged
+from mechdesign.decision.messages import Answers, Decided, Defaulted, PhaseChanged, Proposed
+from mechdesign.decision.proposal import Sanction, Seal
 from mechdesign.decision.record import Record
 from mechdesign.decision.sealing.commit_reveal import commitment, pad
 from mechdesign.decision.transcript import audit
@@ -223,6 +224,41 @@ def test_entries_of_another_session_are_not_entries_of_this_one(seal: str) -> No
     one, other = (event.digest for event in cluster.events(0, Decided))
     assert one != other
     assert cluster.convicted() == []
+
+
+def test_a_proposal_that_another_member_says_again_or_changes_founds_another_session_or_none() -> None:
+    """What was enrolled and sealed under the terms that alice signed counts under those terms alone."""
+    cluster = Cluster(4)
+    terms = cluster.propose(0, seal="threshold", deposit=Fraction(2), sanctions=("recompute", "forfeit"))
+    cluster.step()
+    mine = cluster.log[0].submission.data
+    assert mine == terms.encoded
+    changed = [
+        replace(terms, deposit=Fraction(1)),
+        replace(terms, seal=Seal.OPEN),
+        replace(terms, threshold=2),
+        replace(terms, sanctions=(Sanction.RECOMPUTE,)),
+        replace(terms, report_ms=terms.report_ms + 1),
+        replace(terms, nonce=bytes(16)),
+    ]
+    for data in (mine, *(each.encoded for each in changed)):
+        cluster.order(3, Kind.PROPOSE, data)
+    spelt = [mine + b"\0", mine[:-1], b"\xdc\x00" + bytes([mine[0] & 15]) + mine[1:], b""]
+    for data in spelt:
+        cluster.order(3, Kind.PROPOSE, data)
+    cluster.settle()
+    cluster.wait(60_000)
+    proposed = cluster.events(1, Proposed)
+    assert len({event.session for event in proposed}) == len(proposed) == 2 + len(changed)
+    assert [event.proposer for event in proposed] == [cluster.roster.ids[0]] + [cluster.roster.ids[3]] * 7
+    ends = {event.session: event for event in cluster.events(1, Decided)}
+    alone = Cluster(4)
+    alone.propose(0, seal="threshold", deposit=Fraction(2), sanctions=("recompute", "forfeit"))
+    alone.settle()
+    mine_ended = ends[proposed[0].session]
+    assert mine_ended.session == alone.decided().session
+    assert nets(mine_ended.flows) == nets(alone.decided().flows)
+    assert cluster.convicted(1) == []
 
 
 @pytest.mark.parametrize("seal", ["commit_reveal", "threshold"])

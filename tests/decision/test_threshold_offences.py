@@ -8,12 +8,21 @@ import pytest
 from mechdesign.decision.entries import Kind, ShareEntry
 from mechdesign.decision.policing import verify_evidence
 from mechdesign.decision.proposal import Sanction
-from mechdesign.decision.sealing.dealing import commit, draw
+from mechdesign.decision.sealing.curve import ORDER
+from mechdesign.decision.sealing.dealing import Dealing, commit, draw
 from mechdesign.decision.sealing.seal import ciphertext_bytes
 from mechdesign.decision.sealing.threshold import Context, Purpose, Share, deal
 from mechdesign.decision.transcript import audit
 from mechdesign.kernel.errors import VerificationError
 from tests.decision.sealed_runs import FORFEITS, committee, context, convictions, entries, kinds, read, reports, run
+from tests.decision.sealing.sealing_kit import (
+    NOT_CANONICAL,
+    OFF_THE_CURVE,
+    SMALL_ORDER,
+    replaced,
+    swapped,
+    with_torsion,
+)
 from tests.decision.toys import Cluster, nets
 
 
@@ -43,13 +52,89 @@ def spoilt(data, at=40):
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
 
 
+def dealt(change):
+    """A SEAL whose dealing is another one of the right form."""
+
+    def apply(said):
+        dealing = Dealing.parse(said.sealed, 4, ciphertext_bytes(16))
+        return replace(said, sealed=change(dealing).encoded)
+
+    return apply
+
+
+def points(field, change):
+    """The same with one of its two rows of points changed."""
+    return dealt(lambda dealing: replace(dealing, **{field: change(getattr(dealing, field))}))
+
+
+def scalar(part):
+    return dealt(lambda dealing: replace(dealing, proof=replace(dealing.proof, **part(dealing.proof))))
+
+
+def more(number):
+    """A second spelling of a scalar, past the order of the group."""
+    return (int.from_bytes(number, "little") + ORDER).to_bytes(32, "little")
+
+
+BAD_POINTS = {
+    "of small order": SMALL_ORDER[4],
+    "that is none": OFF_THE_CURVE,
+    "that is not reduced": NOT_CANONICAL[1],
+}
+
 FALSE_SEALS = {
+    **{
+        f"a point {name} among its {field}": points(field, lambda row, point=point: replaced(row, 1, point))
+        for name, point in BAD_POINTS.items()
+        for field in ("commitments", "encrypted")
+    },
+    **{
+        f"a part of small order in its {field}": points(field, lambda row: replaced(row, 1, with_torsion(row[32:64])))
+        for field in ("commitments", "encrypted")
+    },
+    "the shares of two members exchanged": points("encrypted", lambda row: swapped(row, 1, 2)),
+    "the commitments to two shares exchanged": points("commitments", lambda row: swapped(row, 1, 2)),
+    "a challenge past the order": scalar(lambda proof: {"challenge": more(proof.challenge)}),
+    "a response past the order": scalar(lambda proof: {"responses": more(proof.responses[:32]) + proof.responses[32:]}),
     "a changed byte": lambda said: replace(said, sealed=spoilt(said.sealed)),
     "a changed ciphertext": lambda said: replace(said, sealed=spoilt(said.sealed, -3)),
     "no dealing at all": lambda said: replace(said, sealed=bytes(32)),
     "nothing": lambda said: replace(said, sealed=b""),
     "longer": lambda said: replace(said, sealed=said.sealed + b"\0"),
 }
+
+
+def test_a_dealing_of_too_high_a_degree_convicts_so_that_no_t_shares_open_something_else():
+    cluster = Cluster(4)
+
+    def change(said):
+        there = Context(cluster.roster.digest, 0, said.session, said.step, Purpose.REPORT, cluster.roster.ids[3])
+        steep = draw(committee(cluster, threshold=4), there, b"x", bytes(32))
+        return replace(said, sealed=commit(committee(cluster), there, steep, bytes(ciphertext_bytes(16))).encoded)
+
+    cluster.twist = twisting(3, change_entry(Kind.SEAL, change))
+    cluster.run(seal="threshold", deposit=6, sanctions=FORFEITS)
+    assert convictions(cluster) == [("dave", "false-dealing")] == convictions(cluster, 2)
+    assert len(reports(cluster)) == 3
+
+
+@pytest.mark.parametrize("kind", [Kind.SEAL, Kind.SHARE])
+def test_an_entry_in_another_spelling_counts_for_nothing(kind):
+    """Each has one: a step that takes two bytes where one would do is what a second signature could be put on."""
+
+    def respell(broadcast):
+        if broadcast.kind != kind:
+            return [broadcast]
+        # Behind the array's head and the session's identifier, 34 bytes with its own head, stands the step.
+        assert broadcast.data[35] == 0
+        return [replace(broadcast, data=broadcast.data[:35] + b"\xcc\x00" + broadcast.data[36:])]
+
+    cluster = Cluster(4, twist=twisting(3, respell))
+    cluster.run(seal="threshold")
+    cluster.wait(5000)
+    assert convictions(cluster) == []
+    assert len(reports(cluster)) == (3 if kind == Kind.SEAL else 4)
+    assert cluster.roster.ids[3] in reports(cluster) or kind == Kind.SEAL
 
 
 @pytest.mark.parametrize("change", FALSE_SEALS.values(), ids=FALSE_SEALS)
@@ -161,6 +246,27 @@ def test_a_false_share_convicts_and_the_others_open(place):
     assert convictions(cluster) == [(name, "false-share")]
     assert len(reports(cluster)) == 4
     assert nets(cluster.decided(0).flows)[name] <= -6
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        *(lambda row, point=point: replaced(row, 1, point) for point in BAD_POINTS.values()),
+        lambda row: replaced(row, 1, with_torsion(row[32:64])),
+        lambda row: swapped(row, 0, 1),
+    ],
+    ids=[*BAD_POINTS, "with a part of small order", "exchanged"],
+)
+def test_a_point_that_is_no_share_of_the_dealing_convicts_and_the_others_open(spoil):
+    def change(said):
+        share = read_share(said.share)
+        return replace(said, share=Share(share.opens, spoil(share.points), share.proof).encoded)
+
+    cluster = Cluster(4, twist=twisting(0, change_entry(Kind.SHARE, change)))
+    cluster.propose(seal="threshold", deposit=6, sanctions=FORFEITS)
+    hold_back(cluster, 0)
+    assert convictions(cluster) == [("alice", "false-share")]
+    assert len(reports(cluster)) == 4
 
 
 def hold_back(cluster, first):
