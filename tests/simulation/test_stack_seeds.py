@@ -104,7 +104,7 @@ class Story:
     """What happens in the run that a seed names."""
 
     def __init__(self, seed: int) -> None:
-        chance = Random(f"stack-story3/{seed}")
+        chance = Random(f"stack-story4/{seed}")
         self.n = chance.choice((1, 2, 3, 3, 4, 4, 4, 4, 5, 5, 6, 7))
         self.mechanism = chance.choice(MECHANISMS)
         self.values = [None if chance.random() < 0.1 else Fraction(chance.randrange(25)) for _ in range(self.n)]
@@ -174,7 +174,7 @@ def test_the_stories_tell_what_they_are_meant_to():
     assert {type(story.mechanism) for story in stories} == {type(mechanism) for mechanism in MECHANISMS}
     assert sum(bool(story.crashes) for story in stories) >= SEEDS // 2
     cheaters = [story.kind for story in stories if story.cheater is not None]
-    assert {"equivocate", "wrong-outcome", "no-reveal", "bad-opening"} <= set(cheaters)
+    assert {"equivocate", "wrong-outcome", "no-reveal", "bad-opening", "bad-report", "early-share"} <= set(cheaters)
     assert sum(None in story.values for story in stories) >= 5
 
 
