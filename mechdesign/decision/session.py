@@ -162,9 +162,9 @@ class Session:
         return self._inputs.counted
 
     def sanctions(self, member: MemberId) -> bool:
-        """Whether a new conviction of ``member`` concerns this session."""
+        """Whether a new conviction of ``member`` concerns this session; an early share ends nothing, and is no shield."""
         counts = Kind.EVIDENCE in PHASES[self.phase].counts
-        return counts and member in self.players and member not in self.convicted
+        return counts and member in self.players and self.convicted.get(member) in (None, Offence.EARLY_SHARE.value)
 
     # The log
 

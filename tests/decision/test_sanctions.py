@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from mechdesign.decision.entries import Kind, ShareEntry
 from mechdesign.decision.messages import Aborted, Convicted, Decided
 from mechdesign.decision.policing import verify_evidence
 from mechdesign.group.block import genesis, inclusions, make_block
@@ -179,3 +180,18 @@ def test_an_early_share_costs_its_deposit_where_the_session_aborts_for_another_r
     assert [flow.reason for flow in end.flows if "forfeited" in flow.reason] == ["deposit forfeited by dave"] * 3
     assert cluster.events(2, Convicted) == []
     assert not any(isinstance(each, Exclude) for each in cluster.effects[2])
+
+
+def test_an_early_share_does_not_shield_from_what_ends_the_session() -> None:
+    """Dave shares early and then deals falsely, under ``abort``; the second verifier comes to the same end."""
+    cluster = spoilt_by(HIGHEST, deals_badly)
+    cluster.propose(seal="threshold", sanctions=("abort",), deposit=DEPOSIT)
+    while cluster.cores[0].status()[:1] == () or cluster.cores[0].status()[0].phase != "sealing":
+        cluster.step()
+    cluster.order(HIGHEST, Kind.SHARE, ShareEntry(cluster.cores[0].status()[0].session, 0, b"too early").encoded)
+    cluster.settle()
+    for place in range(4):
+        assert cluster.aborted(place).reason == "dave was convicted of false-dealing"
+        assert cluster.convicted(place) == [("dave", "false-dealing")]
+    lost = [flow.reason for flow in cluster.aborted().flows if "forfeited" in flow.reason]
+    assert lost == ["deposit forfeited by dave"] * 3
