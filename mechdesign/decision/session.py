@@ -162,7 +162,7 @@ class Session:
         return self._inputs.counted
 
     def sanctions(self, member: MemberId) -> bool:
-        """Whether a new conviction of ``member`` concerns this session; an early share ends nothing, and is no shield."""
+        """Whether a new conviction of ``member`` concerns this session: an early share shields nobody."""
         counts = Kind.EVIDENCE in PHASES[self.phase].counts
         return counts and member in self.players and self.convicted.get(member) in (None, Offence.EARLY_SHARE.value)
 
