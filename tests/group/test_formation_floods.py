@@ -13,8 +13,12 @@ from mechdesign.group.lobby.presence import Presence
 from mechdesign.testing.lobby_cluster import WALL, LobbyCluster, line, ring, seat_of
 from mechdesign.transport.messages import LinkEvent, Send
 from tests.group.formations import announced, convene, enrol, formed, items, terms
+from tests.long_form import mostly_long
 
 CONFIG = LobbyConfig(gossip_min_s=0.2, gossip_max_s=1, formations_max=8, formations_all_max=16)
+FLOODS = [
+    (shape, *many, known) for many in ((40, 1), (10, 6), (1, 40)) for shape in (line, ring) for known in (False, True)
+]
 DAY = terms(enrol_ms=23 * 3_600_000)
 
 
@@ -49,9 +53,7 @@ def flood(cluster: LobbyCluster, liar: int, conveners: int, each: int, *, known:
     cluster.run(2)
 
 
-@pytest.mark.parametrize("known", [False, True])
-@pytest.mark.parametrize(("conveners", "each"), [(40, 1), (10, 6), (1, 40)])
-@pytest.mark.parametrize("shape", [line, ring])
+@pytest.mark.parametrize(("shape", "conveners", "each", "known"), mostly_long(FLOODS, short=5))
 def test_a_group_forms_among_players_many_hops_behind_a_flood_of_announcements(shape, conveners, each, known):
     cluster = LobbyCluster(6, shape(6), config=CONFIG, liars={0: silent})
     cluster.run(2)
