@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
+
 from mechdesign.group.block import Block
 from mechdesign.group.core import GroupCore
 from mechdesign.group.group import Group
@@ -83,6 +85,7 @@ def _held(hosts: Mapping[str, Host]) -> dict[str, int]:
     return held
 
 
+@pytest.mark.long
 async def test_groups_are_formed_one_after_another_and_several_at_once_and_leave_nothing_behind(tmp_path: Path) -> None:
     where = [f"tcp://127.0.0.1:{port}" for port in free_ports(len(NAMES))]
     hosts: dict[str, Host] = {}

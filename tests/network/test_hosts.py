@@ -14,6 +14,7 @@ WHY_NOT = why_not()
 
 
 @pytest.mark.skipif(WHY_NOT is not None, reason=str(WHY_NOT))
+@pytest.mark.long
 def test_hosts_on_a_ring_lose_cables_and_their_quorum_and_nothing_that_was_said(tmp_path: Path) -> None:
     with Hosts(N, RING) as hosts, Talkers(N, RING, tmp_path, rate=5, hosts=hosts) as talkers:
         for place in ALL:

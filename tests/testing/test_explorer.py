@@ -89,7 +89,7 @@ def without_idle_links(group: SmallGroup, tips: Tips, other: SmallGroup) -> froz
     [
         (3, UNANIMOUS, 5, None, 0, 0),
         (3, MAJORITY, 3, None, 0, 0),
-        (3, MAJORITY, 4, 2, 0, 0),
+        pytest.param(3, MAJORITY, 4, 2, 0, 0, marks=pytest.mark.long),
         (3, MAJORITY, 6, 0, 0, 0),
         (4, BYZANTINE, 2, None, 0, 0),
         (4, BYZANTINE, 3, 1, 0, 0),

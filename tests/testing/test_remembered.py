@@ -12,6 +12,7 @@ from mechdesign.testing import frames, runs
 from mechdesign.testing.remembered import remembered_reading
 from mechdesign.testing.runs import run_seed
 from mechdesign.testing.schedule import draw
+from tests.long_form import mostly_long
 
 KINDS = {
     "with a liar": lambda scenario: scenario.liars and not scenario.changes,
@@ -20,7 +21,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", mostly_long(KINDS, short=2))
 def test_a_run_is_the_same_whether_reading_is_remembered_or_not(monkeypatch, kind):
     seed = next(seed for seed in count() if KINDS[kind](draw(seed)))
     remembered = run_seed(seed)
