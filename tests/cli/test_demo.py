@@ -51,7 +51,12 @@ def test_four_players_print_the_documented_layout_and_leave_what_verify_confirms
 
 def test_the_default_seal_follows_the_number_of_players() -> None:
     options = {"faults": None, "values": None, "sessions": 1, "misbehave": None, "timeout_s": 60.0, "seal": None}
-    for players, seal in ((1, "commit_reveal"), (3, "commit_reveal"), (4, "threshold t=3"), (7, "threshold t=5")):
+    for players, seal in (
+        (1, "commit_reveal · deposit 10"),
+        (3, "commit_reveal · deposit 10"),
+        (4, "threshold t=3"),
+        (7, "threshold t=5"),
+    ):
         scenario = Scenario.make("auction.second-price", players=players, **options)  # type: ignore[arg-type]
         assert scenario.header.endswith(f" · {seal}")
 

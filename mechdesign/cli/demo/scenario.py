@@ -35,6 +35,7 @@ _REPORTS: Mapping[str, tuple[int, ...]] = {
 _PLAIN = ("auction.first-price", "auction.second-price", "auction.bailey-cavallo")
 """Run without the parameters of their example: an auction of a demo has no reserve."""
 
+_DEPOSIT = 10
 _CONVICTS = ("equivocate", "wrong-outcome", "bad-opening", "bad-seal")
 """Kinds of misbehaviour that leave a proof."""
 
@@ -138,7 +139,8 @@ class Scenario:
             seal,
             sessions,
             misbehave,
-            10 if misbehave else 0,
+            # Whoever may withhold an opening stakes something, and so does everybody where somebody cheats.
+            _DEPOSIT if misbehave or seal == Seal.COMMIT_REVEAL else 0,
             timeout_s,
         )
 
@@ -184,7 +186,8 @@ class Scenario:
         trust = " (crashes only: all code is trusted)" if self.faults is FaultModel.MAJORITY else ""
         players = f"{self.n} player{'s' if self.n > 1 else ''}"
         seal = f"{self.seal} t={self.q}" if self.seal == Seal.THRESHOLD else self.seal
-        return f"{self.cls.full_name()} · {players} · {self.faults.value} b={self.b} q={self.q}{trust} · {seal}"
+        staked = f" · deposit {self.deposit}" if self.deposit else ""
+        return f"{self.cls.full_name()} · {players} · {self.faults.value} b={self.b} q={self.q}{trust} · {seal}{staked}"
 
     @property
     def convicts(self) -> bool:

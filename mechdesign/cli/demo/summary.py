@@ -175,6 +175,7 @@ class Findings:
             "b": scenario.b,
             "q": scenario.q,
             "seal": scenario.seal,
+            "deposit": scenario.deposit,
             "misbehave": scenario.misbehave,
             "cheater": scenario.cheater,
             "start_ms": round(self.start_ms),
