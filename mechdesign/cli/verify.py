@@ -260,15 +260,19 @@ def verify_evidence_file(data: bytes, *rosters: "Roster") -> Verified:
         VerificationError: it proves nothing.
     """
     from mechdesign.decision.policing import resting_on, verify_evidence
+    from mechdesign.group.evidence import Former, decode_evidence
     from mechdesign.kernel.crypto import Ed25519
     from mechdesign.kernel.errors import ConfigError, VerificationError
     from mechdesign.kernel.identity import fingerprint
 
     if not rosters:
         raise ConfigError("this is no transcript, and an evidence holds against a roster only: name it with --roster")
+    evidence = decode_evidence(data)
     for roster in reversed(rosters):
+        # Of the epoch that it tells of, the roster is there already.
+        brought = isinstance(evidence, Former) and evidence.roster == roster.encoded
         try:
-            member, offence = verify_evidence(data, roster, Ed25519())
+            member, offence = verify_evidence(evidence.proof if brought else data, roster, Ed25519())
             break
         except VerificationError:
             if roster is rosters[0]:
