@@ -270,9 +270,10 @@ def verify_evidence_file(data: bytes, *rosters: "Roster") -> Verified:
     evidence = decode_evidence(data)
     for roster in reversed(rosters):
         # Of the epoch that it tells of, the roster is there already.
-        brought = isinstance(evidence, Former) and evidence.roster == roster.encoded
+        there = evidence if isinstance(evidence, Former) and evidence.roster == roster.encoded else None
+        proof = data if there is None else there.proof
         try:
-            member, offence = verify_evidence(evidence.proof if brought else data, roster, Ed25519())
+            member, offence = verify_evidence(proof, roster, Ed25519())
             break
         except VerificationError:
             if roster is rosters[0]:

@@ -62,6 +62,16 @@ def test_t_less_one_members_with_all_their_keys_cannot_open_a_report(n, t):
             for colluders in combinations(range(1, n + 1), size):
                 guesses = [interpolate({k: points[k] for k in colluders}), *(points[k] for k in colluders)]
                 assert all(decrypt(made, there, guess, dealing.ciphertext, 16) is GARBAGE for guess in guesses)
+        # One point short, they put what was published for another member in the place of its share.
+        published = {
+            k: [part[(k - 1) * 32 : k * 32] for part in (dealing.commitments, dealing.encrypted)]
+            for k in range(1, n + 1)
+        }
+        for colluders in combinations(range(1, n + 1), t - 1):
+            held = {k: points[k] for k in colluders}
+            for other in sorted({*range(1, n + 1)} - {*colluders}):
+                guesses = [interpolate(held | {other: shown}) for shown in published[other]]
+                assert all(decrypt(made, there, guess, dealing.ciphertext, 16) is GARBAGE for guess in guesses)
         # The control: any t of them do open it.
         for enough in (range(1, t + 1), range(n - t + 1, n + 1)):
             opened = decrypt(made, there, interpolate({k: points[k] for k in enough}), dealing.ciphertext, 16)
