@@ -69,7 +69,7 @@ def keep_flooding(cluster: LobbyCluster, liars: dict[int, Flooder], seconds: int
 
 
 @pytest.mark.parametrize("door", mostly_long([1, 2, 5], short=1))
-@pytest.mark.parametrize("shape", [line, ring])
+@pytest.mark.parametrize("shape", mostly_long([ring, line], short=1))
 def test_a_newcomer_is_found_by_everybody_on_a_line_and_a_ring_full_of_strangers(shape, door):
     flooder = Flooder(80)
     cluster = besieged(8, shape(7), {0: flooder})

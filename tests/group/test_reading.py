@@ -8,6 +8,7 @@ from mechdesign.group.roster import FaultModel
 from mechdesign.group.views.epoch import beginning
 from mechdesign.kernel.errors import JournalError
 from tests.group.lockstep import MILLISECOND, SCHEME, SECOND, Lockstep, make_roster, member
+from tests.long_form import mostly_long
 
 
 def journal(net, place, epoch=0):
@@ -31,7 +32,7 @@ def talked(n=4, messages=40, **more):
     return net
 
 
-@pytest.mark.parametrize("n", [1, 2, 4, 7])
+@pytest.mark.parametrize("n", mostly_long([1, 2, 4, 7], short=2))
 def test_the_log_is_the_members_own_also_where_a_checkpoint_took_the_place_of_blocks(n):
     net = talked(n)
     for place in range(n):

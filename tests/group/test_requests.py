@@ -20,6 +20,7 @@ from mechdesign.group.tolerance import WORK_BURST, WORK_PER_S, asking
 from mechdesign.kernel.machine import SECOND
 from mechdesign.transport.messages import LinkDown, LinkUp, Packet, Send
 from tests.group.lockstep import CONFIG, MILLISECOND, Lockstep, member, said
+from tests.long_form import mostly_long
 
 RETRY = round(CONFIG.pull_retry_s * SECOND)
 ALL_LINKS = 15
@@ -62,7 +63,9 @@ FLOODS: dict[str, Callable[[GroupCore], GroupPacket]] = {
 }
 
 
-@pytest.mark.parametrize("flood", FLOODS.values(), ids=FLOODS)
+@pytest.mark.parametrize(
+    "flood", mostly_long((pytest.param(flood, id=name) for name, flood in FLOODS.items()), short=4)
+)
 def test_who_asks_or_tells_without_end_is_cut_off_and_comes_back_with_time_alone(flood, monkeypatch):
     burst, a_second = WORK_BURST // 10, WORK_PER_S // 10
     monkeypatch.setattr("mechdesign.group.intake.WORK_BURST", burst)

@@ -86,6 +86,7 @@ def test_among_seven_a_slow_member_costs_less_since_the_rest_hold_two_quorums_mo
     busy.cluster.assert_agreed()
 
 
+@pytest.mark.long
 def test_without_the_timeout_it_would_cost_them_as_much_as_it_likes(monkeypatch: pytest.MonkeyPatch) -> None:
     wait = Pacing.wait
 

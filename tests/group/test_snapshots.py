@@ -49,7 +49,7 @@ def test_a_sleeper_that_came_back_by_a_snapshot_restarts_like_anybody_else_and_s
     assert [len(net.hosts[place].log) for place in (1, 2, 3)] == [130] * 3
 
 
-@pytest.mark.parametrize("lost", [Tips, Vouch, Snapshot, LogPart, LogWant])
+@pytest.mark.parametrize("lost", mostly_long([Tips, Vouch, Snapshot, LogPart, LogWant], short=3))
 @pytest.mark.parametrize("seed", mostly_long(range(2), short=1))
 def test_a_sleeper_returns_through_a_network_that_loses_much(lost, seed):
     net = sleeper()

@@ -11,6 +11,7 @@ from tests.network.kills import schedule
 from tests.network.talkers import Talkers
 
 
+@pytest.mark.long
 def test_sixteen_members_on_a_ring_with_one_chord_hear_the_same_lines(tmp_path: Path) -> None:
     n = 16
     edges = [(place, (place + 1) % n) for place in range(n)] + [(0, 8)]

@@ -23,7 +23,7 @@ KINDS = ("split", *COLLUDING_KINDS, "withhold", "select")
 def pairs():
     """All of them; one of each kind, beside one that splits, is played by `make test`."""
     for kinds in combinations_with_replacement(KINDS, 2):
-        yield pytest.param(kinds, marks=[] if "split" in kinds else pytest.mark.long)
+        yield pytest.param(kinds, marks=[] if "split" in kinds and kinds[0] != kinds[1] else pytest.mark.long)
 
 
 # Who hides the twins of nobody shows nothing; so it has a conspirator beside it, where a group bears three.

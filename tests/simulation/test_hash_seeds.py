@@ -69,6 +69,7 @@ def test_one_seed_gives_one_history_whatever_the_hash_seed_of_the_process(tmp_pa
     assert one[:4] == [f"{seed} {run_seed(seed).digest}" for seed in sorted(seeds)[:4]]
 
 
+@pytest.mark.long
 def test_an_order_that_follows_hashes_would_be_noticed(tmp_path):
     one, other = histories(tmp_path, FEW, BY_HASH)
     assert one != other

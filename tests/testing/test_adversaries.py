@@ -46,7 +46,7 @@ def test_honest_members_agree_beside(kind, seed):
     cluster.assert_quiet()
 
 
-@pytest.mark.parametrize("kind", ["equivocate", "split", "two-faced"])
+@pytest.mark.parametrize("kind", mostly_long(["equivocate", "split", "two-faced"], short=2))
 def test_honest_members_convict_who_signs_two_blocks_for_one_round(kind):
     convictions = 0
     for seed in range(4):
