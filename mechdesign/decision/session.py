@@ -152,6 +152,11 @@ class Session:
         return PhaseChanged(self.id, self.phase, self.step, min(waits.heard, waits.needed), waits.needed, missing)
 
     @property
+    def late(self) -> tuple[MemberId, ...]:
+        """Whose clocks have yet to run out in this phase, in roster order, once that of one member has."""
+        return self._timers.awaited(self.enrolment.followers)
+
+    @property
     def statement(self) -> AttestEntry | None:
         """What a member that computed the same attests; None before the freeze."""
         return self._outcome.statement

@@ -19,7 +19,8 @@ class SessionStatus:
         step: the ask.
         heard: how many were heard in this phase.
         asked: how many it waits for.
-        missing: names of the others, in roster order.
+        missing: names of the others, in roster order. Where these are participants, who have no names before they are
+            heard, the members whose clocks have yet to run out, once that of one has: a quorum of them is waited for.
         since: when this member's own log entered the phase.
         delays: whether a change of the members waits for it to end.
     """
@@ -38,7 +39,9 @@ class SessionStatus:
 def describe(session: Session, since: Instant, closing: bool) -> SessionStatus:
     """The view of a session whose phase was entered at ``since``, while a change of the members waits or not."""
     seen, proposal = session.progress, session.proposal
-    missing = tuple(session.roster.name(member) for member in seen.missing)
+    # What waits for participants alone would name nobody, and a member that is gone can keep it open.
+    lacking = seen.missing or (session.late if seen.heard < seen.asked else ())
+    missing = tuple(session.roster.name(member) for member in lacking)
     name = f"{proposal.mechanism}/{proposal.version}"
     phase = seen.phase if session.waiting is None else "computing"
     return SessionStatus(session.id, name, phase, seen.step, seen.heard, seen.asked, missing, since, closing)

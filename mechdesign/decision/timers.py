@@ -40,6 +40,10 @@ class Timers:
         heard[sender] = None
         return True
 
+    def awaited(self, members: tuple[MemberId, ...]) -> tuple[MemberId, ...]:
+        """Whose clocks have yet to run out, in the given order, once one has; before that nobody is late."""
+        return tuple(member for member in members if member not in self.out) if self.out else ()
+
     def begin(self) -> None:
         """Begin a phase: no clock of it has run out."""
         self.out = {}

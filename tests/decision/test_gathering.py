@@ -46,6 +46,20 @@ def test_the_phase_closes_once_everybody_on_the_roll_was_heard(seal: str) -> Non
     assert len(poll.players()) == 3
 
 
+@pytest.mark.parametrize("n", [3, 4])
+def test_the_status_names_whose_clock_is_waited_for_where_a_participant_is_silent(n: int) -> None:
+    poll = Poll(2, n=n).gather()
+    poll.cluster.down = {2, 3} & set(range(n))
+    poll.hand(0, poll.ballot(1, b"\x05"))
+    assert poll.cluster.cores[0].status()[0].missing == (), "nobody is late yet"
+    poll.close()
+    here, other = (poll.cluster.cores[place].status()[0] for place in (0, 1))
+    assert (here.phase, here.heard, here.asked) == ("gathering", 1, 2)
+    assert (
+        here.missing == other.missing == tuple(poll.cluster.roster.members[place].name for place in poll.cluster.down)
+    )
+
+
 @pytest.mark.parametrize("seal", SEALS)
 def test_the_highest_sequence_number_before_the_close_counts(seal: str) -> None:
     poll = Poll(2, seal=seal).gather()
