@@ -20,6 +20,7 @@ SHORT: tuple[Case, ...] = (
     Case("n = 3, dealings, convicts abort, from opening on", 3, 1, _DEAL, start="opening", **_ABORT),
     Case("n = 4, dealings, from opening on", 4, 1, _DEAL, start="opening"),
     Case("n = 4, commitments, a change of the view, from attesting on", 4, 1, _COMMIT, start="attesting", **_VIEW),
+    Case("n = 3, dealt ballots of one participant, from gathering on", 3, 1, _DEAL, rolled=1, start="gathering"),
 )
 """What the tests search."""
 
@@ -43,6 +44,10 @@ LONG: tuple[Case, ...] = (
     Case("n = 3, two liars, commitments, a change of the view", 3, 2, _COMMIT, **_VIEW),
     Case("n = 3, late clocks, plain reports, a change of the view", 3, 1, _OPEN, late=True, **_VIEW),
     Case("n = 4, late clocks, dealings, from opening on", 4, 1, _DEAL, start="opening", late=True),
+    Case("n = 4, plain ballots of one participant, a change of the view", 4, 1, _OPEN, rolled=1, **_VIEW),
+    Case("n = 3, dealt ballots of two participants, a change of the view", 3, 1, _DEAL, rolled=2, **_VIEW),
+    Case("n = 3, plain ballots of two participants, a change of the view", 3, 1, _OPEN, rolled=2, **_VIEW),
+    Case("n = 3, dealt ballots of two participants, in doubt", 3, 1, _DEAL, rolled=2, start="gathering", doubt=True),
     Case("n = 3, dealings, convicts abort, from opening on, in doubt", 3, 1, _DEAL, **_ABORT, **_DOUBT),
     Case("n = 4, dealings, from opening on, in doubt", 4, 1, _DEAL, **_DOUBT),
     Case("n = 3, commitments, in doubt", 3, 1, _COMMIT, doubt=True),

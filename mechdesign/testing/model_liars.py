@@ -10,10 +10,12 @@ from dataclasses import replace
 from functools import cache
 
 from mechdesign.decision.ask import Ask
+from mechdesign.decision.ballots.gathering import Gathering
 from mechdesign.decision.coin import contribute
 from mechdesign.decision.dealt import Dealt, SealedAsk, Tossing
 from mechdesign.decision.entries import (
     AttestEntry,
+    CarryEntry,
     CoinEntry,
     DeclineEntry,
     EnrolEntry,
@@ -40,6 +42,7 @@ from mechdesign.group.evidence import Equivocation, Signed, encode_evidence
 from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import KeyedHash, MemberId
 from mechdesign.kernel.wire import DIGEST_BYTES, digest
+from mechdesign.testing.model_ballots import carriages, lines_of
 from mechdesign.testing.model_world import REPORT_BYTES, Entropy, World, sealing_key, session_of
 
 __all__ = ["Saying", "is_garbage", "junk", "prompt", "sayings"]
@@ -124,13 +127,16 @@ def _menu(world: World, session: Session, place: int) -> Iterator[tuple[str, Kin
     for label, kind, said in _by_phase(session, place):
         if label in ("", *abuses):
             yield f"says a {label} {kind.name}".replace("  ", " "), kind, said
+    if session.phase is Phase.GATHERING:
+        for label, carried in carriages(session.setting):
+            yield f"carries {label}", Kind.CARRY, carried
     if "leave" in abuses:
         yield "leaves", Kind.DECLINE, DeclineEntry(session.id, "no such code", follows=False)
     if "timer" in abuses:
         yield "says TIMER", Kind.TIMER, TimerEntry(session.id, session.step, session.phase.value)
     if "timer" in abuses and world.case.late and session.hidden:
         yield "waits no longer", Kind.TIMER, TimerEntry(session.id, 0, DRAINING)
-    if "early" in abuses and session.phase in (Phase.SEALING, Phase.TOSSING):
+    if "early" in abuses and session.phase in (Phase.GATHERING, Phase.SEALING, Phase.TOSSING):
         yield "says an early SHARE", Kind.SHARE, ShareEntry(session.id, session.step, b"early")
     if "proof" in abuses and world.case.punishes:
         yield "is proved an equivocation", Kind.EVIDENCE, EvidenceEntry(_equivocation(world.roster, place))
@@ -188,6 +194,9 @@ def _is_void(world: World, session: Session, member: MemberId, said: EntryValue)
             return member in (ask.seals if isinstance(ask, Ask | SealedAsk) else getattr(ask, "heard", ()))
         case ReportEntry() | OpenEntry():
             return isinstance(ask, Ask) and member in ask.reports
+        case CarryEntry(ballots=ballots):
+            signed = [data for data in ballots if lines_of(session.setting, [data])]
+            return not any(isinstance(ask, Gathering) and ask.news(data) for data in signed)
         case ShareEntry() if isinstance(ask, Dealt):
             return member in (ask.vault.heard if session.phase is Phase.OPENING else ask.early)
         case AttestEntry():

@@ -16,6 +16,7 @@ from typing import Any
 from unittest.mock import patch
 
 from mechdesign.decision import core, setting, vault, voice
+from mechdesign.decision.ballots.gathering import Said
 from mechdesign.decision.certificate import Certificate, Entry
 from mechdesign.decision.entries import AttestEntry
 from mechdesign.decision.proposal import Proposal
@@ -49,6 +50,7 @@ _FROZEN = frozenset(
         Fraction,
         Proposal,
         Roster,
+        Said,
         Secret,
         Setting,
         Share,

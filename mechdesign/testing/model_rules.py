@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from mechdesign.decision.ask import Ask
+from mechdesign.decision.ballots.gathering import Gathering
 from mechdesign.decision.core import DecisionCore
 from mechdesign.decision.dealt import Dealt, SealedAsk, Tossing
 from mechdesign.decision.entries import (
+    CarryEntry,
     CoinEntry,
     EnrolEntry,
     Kind,
@@ -21,9 +23,10 @@ from mechdesign.decision.entries import (
 from mechdesign.decision.offence import Offence
 from mechdesign.decision.phases import DRAINING, Phase
 from mechdesign.decision.session import Session
-from mechdesign.group.messages import Broadcast, ViewChanging
+from mechdesign.group.messages import Broadcast, Delivered, ViewChanging
 from mechdesign.group.roster import FaultModel
 from mechdesign.kernel.crypto import MemberId
+from mechdesign.testing.model_ballots import gathered, lines_of, what_counts
 from mechdesign.testing.model_liars import is_garbage, junk
 from mechdesign.testing.model_world import (
     Heard,
@@ -36,6 +39,7 @@ from mechdesign.testing.model_world import (
     player,
     session_in,
     session_of,
+    waiting_ballots,
 )
 from mechdesign.testing.simulator import Violation
 
@@ -76,13 +80,17 @@ def check_close(before: World, after: World) -> None:
     Raises:
         Violation: they did, or an opening was left out.
     """
-    session, last = session_of(before), after.log[-1]
+    session, last, now = session_of(before), after.log[-1], session_of(after)
     if session is None or isinstance(last, ViewChanging) or _is_aborted(after):
         return
     if session.phase in (Phase.SEALING, Phase.TOSSING):
-        _check_opening(before, session, session_of(after))
+        _check_opening(before, session, now)
+    closes = session.phase is Phase.GATHERING and now is not None and now.phase is not Phase.GATHERING
+    if closes and now is not None and isinstance(now.ask, Gathering):
+        _check_ballots(after, now.ask)
     # Nobody waits for a clock, or for the proof of an offence.
-    unheard = {each.place for each, said in _late(after) if said.kind not in (Kind.TIMER, Kind.EVIDENCE)}
+    late = [(each, said) for each, said in _late(after) if said.kind not in (Kind.TIMER, Kind.EVIDENCE)]
+    unheard = {each.place for each, said in late if _is_news(session, said, last.submission.data)}
     if not unheard or (session.phase is Phase.OPENING and isinstance(session.ask, Dealt)):
         return  # t shares open what was dealt; nobody waits for more
     rang = {before.roster.place(member) for member in session._timers.out}
@@ -101,6 +109,27 @@ def _check_opening(before: World, session: Session, now: Session | None) -> None
     bound = [before.name(place) for place in before.honest if _is_bound(session, before.roster.ids[place])]
     if bound:
         raise Violation(f"{session.phase} closed, and nobody could open what {bound} had sealed")
+
+
+def _check_ballots(after: World, ask: Gathering) -> None:
+    """See that of all that was carried what counts is what each participant said last without contradicting itself."""
+    said = [parse(each.submission.kind, each.submission.data) for each in after.log if isinstance(each, Delivered)]
+    carried = [data for entry in said if isinstance(entry, CarryEntry) for data in entry.ballots]
+    wanted = what_counts(ask.vault.setting, carried)
+    counted = {said.ballot.index: said.data for said in ask.counted}
+    if counted != wanted:
+        raise Violation(f"ballots of {sorted(counted)} count, and what was carried says otherwise")
+
+
+def _is_news(session: Session, said: Broadcast, last: bytes) -> bool:
+    """Whether an entry says what nobody else can have said: a ballot's participant may have been heard already."""
+    carried, closing = parse(said.kind, said.data), parse(Kind.CARRY, last)
+    if not isinstance(carried, CarryEntry) or not isinstance(session.ask, Gathering):
+        return True
+    heard = set(session.ask.said)
+    if isinstance(closing, CarryEntry):
+        heard |= lines_of(session.setting, closing.ballots)
+    return not lines_of(session.setting, carried.ballots) <= heard
 
 
 def _is_bound(session: Session, member: MemberId) -> bool:
@@ -185,7 +214,10 @@ def rest(world: World) -> str:
 
 # What a member knows of the log
 
-_PARTS = ("phase", "enrolment", "step", "seals", "reports", "shares", "record", "attested", "inputs", "status", "end")
+_PARTS = (
+    *("phase", "enrolment", "step", "seals", "ballots", "reports"),
+    *("shares", "record", "attested", "inputs", "status", "end"),
+)
 
 
 def _told(player: Player) -> tuple[object, ...]:
@@ -203,6 +235,7 @@ def _told(player: Player) -> tuple[object, ...]:
         (*session.enrolment.answers.items(), *session.enrolment.equipped, *session.left, session.players),
         (type(ask), *session.coins, session.waiting),
         tuple(sealed),
+        gathered(ask) if isinstance(ask, Gathering) else None,
         (session.reports, *(ask.reports.items() if isinstance(ask, Ask | SealedAsk) else ())),
         vault and (*vault.dealt, vault.locked, *vault.heard, *vault.shares),
         (*session.convicted.items(), *session.defaulted, *docket.accused, *docket.early),
@@ -242,6 +275,8 @@ def _is_past(said: Broadcast, session: Session) -> bool:
             return (step, phase) != (session.step, session.phase.value)
         case SealEntry(step=step) | ReportEntry(step=step) | CoinEntry(step=step):
             return step < session.step or session.phase is not _STAGES[Kind(said.kind)]
+        case CarryEntry():
+            return session.phase not in (Phase.ENROLLING, Phase.GATHERING)
         case OpenEntry(step=step) | ShareEntry(step=step):
             return step < session.step or session.phase is Phase.ATTESTING
     return False
@@ -264,7 +299,12 @@ def name(world: World) -> tuple[object, ...]:
 
 
 def _facts(session: Session) -> tuple[object, ...]:
-    return session.phase.value, session.step, isinstance(session.ask, Dealt) and bool(session.ask.vault.locked)
+    ask = session.ask
+    ballots = gathered(ask) if isinstance(ask, Gathering) else ()
+    return session.phase.value, session.step, isinstance(ask, Dealt) and bool(ask.vault.locked), ballots
+
+
+_TOLD_APART = (Kind.TIMER, Kind.CARRY)
 
 
 def rows(world: World, *, waiting: bool = True) -> list[tuple[object, ...]]:
@@ -280,7 +320,8 @@ def rows(world: World, *, waiting: bool = True) -> list[tuple[object, ...]]:
         row: tuple[object, ...] = (place in world.honest,)
         if place in world.honest:
             player = world.players[place]
-            row += (tuple((said.kind, said.kind == Kind.TIMER and said.key) for said in player.pending),)
+            row += (tuple((said.kind, said.kind in _TOLD_APART and said.key) for said in player.pending),)
+            row += (tuple(waiting_ballots(player)),)
             row += phase_clock(player) is not None, world.case.late and change_clock(player) is not None
         if session is not None:
             row += _standing(session, member), member in session._timers.out, _said(session, member)
@@ -304,6 +345,8 @@ def _said(session: Session, member: MemberId) -> tuple[object, ...]:
         case Phase.SEALING, Ask():
             seal = ask.seals.get(member)
             return seal is not None, seal is not None and seal[0] is None
+        case Phase.GATHERING, Gathering():
+            return (member in ask.early,)
         case ((Phase.SEALING | Phase.TOSSING), (SealedAsk() | Tossing())):
             heard = ask.seals if isinstance(ask, SealedAsk) else ask.heard
             return member in heard, *_dealing(ask, member), member in ask.early

@@ -18,7 +18,7 @@ __all__ = ["Step", "begun", "honest_steps", "other_steps"]
 Step: TypeAlias = tuple[str, Callable[[World], None]]
 """What a step is called, and what it does to a world."""
 
-_ORDER = ("enrolling", "sealing", "asking", "opening", "tossing", "attesting")
+_ORDER = ("enrolling", "gathering", "sealing", "asking", "opening", "tossing", "attesting")
 
 
 def begun(world: World) -> bool:
@@ -38,6 +38,8 @@ def honest_steps(world: World) -> Iterator[Step]:
             continue  # its step leads where that one's does, but for an exchange of members
         for at, said in enumerate(player.pending):
             yield f"{world.name(place)} says {Kind(said.kind).name}", _say(place, at, None)
+            if free and said.kind == Kind.CARRY:
+                yield f"{world.name(place)} was handed no ballot", _drop(place, at)
             if free and (instead := _instead(said)) is not None:
                 yield f"{world.name(place)} says {Kind(instead.kind).name} instead", _say(place, at, instead)
         if free and phase_clock(player) is not None:
@@ -85,6 +87,13 @@ def _say(place: int, at: int, instead: Broadcast | None) -> Callable[[World], No
         said = world.players[place].pending.pop(at)
         said = said if instead is None else instead
         hear(world, ordered(world, place, said.kind, said.data))
+
+    return step
+
+
+def _drop(place: int, at: int) -> Callable[[World], None]:
+    def step(world: World) -> None:
+        del world.players[place].pending[at]
 
     return step
 

@@ -15,6 +15,7 @@ from mechdesign.decision.messages import (
     Aborted,
     Answers,
     Attest,
+    Carry,
     CoinReady,
     Convicted,
     Decided,
@@ -36,6 +37,7 @@ from mechdesign.kernel.crypto import KeyedHash, MemberId
 from mechdesign.kernel.flow import DEPOSIT, Flow, net
 from mechdesign.kernel.machine import Instant
 from mechdesign.kernel.wire import digest
+from mechdesign.testing.model_ballots import electorate, handed
 from mechdesign.testing.simulator import Violation
 
 __all__ = [
@@ -55,6 +57,7 @@ __all__ = [
     "sealing_key",
     "session_in",
     "session_of",
+    "waiting_ballots",
 ]
 
 REPORT_BYTES = 4
@@ -77,6 +80,7 @@ class Case:
         liars: how many of them lie, the last ones.
         seal: how reports are sealed.
         toss: whether the mechanism tosses a coin after the ask.
+        rolled: how many participants play that are no members; none where members do.
         fails: whether the mechanism fails once it has the reports.
         deposit: what players stake.
         sanctions: what happens to convicts.
@@ -95,6 +99,7 @@ class Case:
     liars: int
     seal: Seal
     toss: bool = False
+    rolled: int = 0
     fails: bool = False
     deposit: Fraction = Fraction(0)
     sanctions: tuple[Sanction, ...] = (Sanction.RECOMPUTE,)
@@ -193,7 +198,10 @@ class Player:
     def _react(self, event: object) -> list[Any]:
         match event:
             case Proposed(session=session):
-                return [Enrol(session)]
+                setting = self.core.setting(session)
+                assert setting is not None  # it has just been proposed
+                given = handed(setting, self.place) if self.case.rolled else ()
+                return [Enrol(session), *([Carry(session, given)] if given else [])]
             case Enrolled(session=session, players=players):
                 of = tuple(member for member, _ in players)
                 # A member that left is told nothing more, and whoever did not enrol is not asked.
@@ -275,6 +283,8 @@ def first(case: Case) -> World:
         sanctions=case.sanctions,
         default_report=b"none" if Sanction.DEFAULT_REPORT in case.sanctions else None,
         decimals=0,
+        roll=electorate(case.rolled).roll.root if case.rolled else b"",
+        rolled=case.rolled,
     )
     proposer = world.players[0]
     proposer.route(proposer.core.submit(Propose(proposal), 0))
@@ -317,6 +327,15 @@ def session_in(core: DecisionCore) -> Session | None:
 def phase_clock(player: Player) -> Instant | None:
     """When the clock of an honest member that measures the current phase runs out; None if it has, or none runs."""
     return player.core._alarms.deadline
+
+
+def waiting_ballots(player: Player) -> list[bytes]:
+    """The digests of what an honest member was handed while enrolment was open."""
+    return [
+        digest("mechdesign/model-waiting/1", data)
+        for by in player.core._speech._carriage._waiting.values()
+        for data in by
+    ]
 
 
 def change_clock(player: Player) -> Instant | None:

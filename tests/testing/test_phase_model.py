@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from mechdesign.decision.ask import Ask
+from mechdesign.decision.ask import Ask, Waits
+from mechdesign.decision.ballots import gathering
+from mechdesign.decision.ballots.gathering import Gathering
 from mechdesign.decision.core import DecisionCore
 from mechdesign.decision.docket import Docket
 from mechdesign.decision.entries import Kind
@@ -103,6 +105,8 @@ def test_the_command_prints_how_many_states_there_are(
     assert "settled" in printed
     assert phase_model.main(["--rows"]) == 0
     assert capsys.readouterr().out.startswith("| small | ")
+    assert phase_model.main(["--only", "smallest"]) == 0
+    assert not capsys.readouterr().out
     assert str(Found(3, 4, {"settled": 1, "aborted": 2})) == "3 states, 4 steps, 0 s; ends: 2 aborted, 1 settled"
 
 
@@ -277,6 +281,45 @@ def rash(monkeypatch: pytest.MonkeyPatch) -> Case:
     return Case("", 3, 1, Seal.THRESHOLD, abuses=("early",), **terms)
 
 
+def gullible(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """Nobody looks at what stands under a ballot."""
+    monkeypatch.setattr(gathering, "fault", lambda ballot, setting: None)
+    return Case("", 3, 1, Seal.OPEN, rolled=2, start="gathering", abuses=())
+
+
+def curt(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """The last participant on the roll is not waited for."""
+    waits = Gathering.waits
+
+    def fewer(self: Gathering, phase: Phase, followers: tuple[MemberId, ...]) -> Waits:
+        found = waits(self, phase, followers)
+        return replace(found, needed=found.needed - 1) if phase is Phase.GATHERING else found
+
+    monkeypatch.setattr(Gathering, "waits", fewer)
+    return Case("", 3, 1, Seal.OPEN, rolled=2, start="gathering", abuses=())
+
+
+def lenient(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """Of two ballots under one number the first counts."""
+    carry: Callable[..., bool] = Gathering._carry
+
+    def first(self: Gathering, carrier: MemberId, data: bytes) -> bool:
+        before = {line: dict(said) for line, said in self.said.items()}
+        counts = carry(self, carrier, data)
+        for line, said in before.items():
+            self.said[line] |= {number: known for number, known in said.items() if known is not None}
+        return counts
+
+    monkeypatch.setattr(Gathering, "_carry", first)
+    return Case("", 3, 1, Seal.OPEN, rolled=1, start="gathering", abuses=())
+
+
+def nameless(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """Where participants are waited for, nobody is told whose clock is."""
+    monkeypatch.setattr(Session, "late", ())
+    return Case("", 3, 1, Seal.OPEN, rolled=1, start="gathering", abuses=())
+
+
 @pytest.mark.parametrize(
     ("fault", "text"),
     [
@@ -296,6 +339,10 @@ def rash(monkeypatch: pytest.MonkeyPatch) -> Case:
         (forgetful, "says something else|in another state"),
         (insistent, "round in circles"),
         (hushed, "carol lost its deposit, and nothing was proved against it"),
+        (gullible, "carries a forged ballot again of carol counted"),
+        (curt, r"gathering closed without \['(alice|bob)'\], by the clocks of 0 honest"),
+        (lenient, "what was carried says otherwise"),
+        (nameless, r"stalled in gathering, and the status names \(\)"),
         (rash, "it aborted as if carol were convicted of early-share, and nobody was"),
     ],
 )
