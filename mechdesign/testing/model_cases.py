@@ -12,6 +12,7 @@ _OPEN, _COMMIT, _DEAL = Seal.OPEN, Seal.COMMIT_REVEAL, Seal.THRESHOLD
 _VIEW: dict[str, Any] = {"view": True}
 _ABORT: dict[str, Any] = {"deposit": Fraction(6), "sanctions": (Sanction.FORFEIT, Sanction.ABORT)}
 _DEFAULT: dict[str, Any] = {"deposit": Fraction(6), "sanctions": (Sanction.DEFAULT_REPORT, Sanction.FORFEIT)}
+_EXCLUDE: dict[str, Any] = {"deposit": Fraction(6), "sanctions": (Sanction.FORFEIT, Sanction.EXCLUDE)}
 _DOUBT: dict[str, Any] = {"start": "opening", "doubt": True}
 
 SHORT: tuple[Case, ...] = (
@@ -21,6 +22,7 @@ SHORT: tuple[Case, ...] = (
     Case("n = 4, dealings, from opening on", 4, 1, _DEAL, start="opening"),
     Case("n = 4, commitments, a change of the view, from attesting on", 4, 1, _COMMIT, start="attesting", **_VIEW),
     Case("n = 3, dealt ballots of one participant, from gathering on", 3, 1, _DEAL, rolled=1, start="gathering"),
+    Case("n = 3, dealings, convicts are excluded, from opening on", 3, 1, _DEAL, start="opening", **_EXCLUDE),
 )
 """What the tests search."""
 
@@ -47,6 +49,10 @@ LONG: tuple[Case, ...] = (
     Case("n = 4, plain ballots of one participant, a change of the view", 4, 1, _OPEN, rolled=1, **_VIEW),
     Case("n = 3, dealt ballots of two participants, a change of the view", 3, 1, _DEAL, rolled=2, **_VIEW),
     Case("n = 3, plain ballots of two participants, a change of the view", 3, 1, _OPEN, rolled=2, **_VIEW),
+    Case("n = 4, commitments, convicts are excluded, from opening on", 4, 1, _COMMIT, start="opening", **_EXCLUDE),
+    Case("n = 3, dealings, convicts are excluded, a change of the view", 3, 1, _DEAL, **_VIEW, **_EXCLUDE),
+    Case("n = 3, commitments, convicts are excluded, a change of the view", 3, 1, _COMMIT, **_VIEW, **_EXCLUDE),
+    Case("n = 3, commitments, convicts are excluded, in doubt", 3, 1, _COMMIT, **_EXCLUDE, **_DOUBT),
     Case("n = 3, dealt ballots of two participants, in doubt", 3, 1, _DEAL, rolled=2, start="gathering", doubt=True),
     Case("n = 3, dealings, convicts abort, from opening on, in doubt", 3, 1, _DEAL, **_ABORT, **_DOUBT),
     Case("n = 4, dealings, from opening on, in doubt", 4, 1, _DEAL, **_DOUBT),

@@ -22,6 +22,7 @@ from mechdesign.decision.entries import (
 )
 from mechdesign.decision.offence import Offence
 from mechdesign.decision.phases import DRAINING, Phase
+from mechdesign.decision.proposal import Sanction
 from mechdesign.decision.session import Session
 from mechdesign.group.messages import Broadcast, Delivered, ViewChanging
 from mechdesign.group.roster import FaultModel
@@ -199,8 +200,12 @@ def rest(world: World) -> str:
     """
     status = [player.core.status() for player in world.players]
     first = world.players[0]
+    guilty = {member for member, _ in first.convicted}
+    if Sanction.EXCLUDE in world.case.sanctions and guilty != set(first.excluded):
+        names = sorted(map(world.roster.name, guilty.difference(first.excluded)))
+        raise Violation(f"{names} stand convicted, and nobody asks to exclude them")
     if not any(status):
-        if world.case.view and world.changing and first.ready is None:
+        if world.changing and first.ready is None:
             raise Violation("nothing is open, and nobody is ready for the change of the view")
         return "not begun" if not first.ended else str(first.ended[0][0]).split(" and ")[0]
     liars = {world.name(place) for place in world.liars}
@@ -223,7 +228,7 @@ _PARTS = (
 def _told(player: Player) -> tuple[object, ...]:
     """Everything that the log has told a member; see the names in ``_PARTS``."""
     core = player.core
-    end = tuple(player.ended), player.ready, core.balances, core.convicts
+    end = tuple(player.ended), player.ready, core.balances, core.convicts, tuple(player.excluded)
     session = session_in(core)
     if session is None:
         return (*(None,) * (len(_PARTS) - 1), end)
@@ -295,7 +300,7 @@ def name(world: World) -> tuple[object, ...]:
     here = _facts(session) if session is not None else None
     told = tuple(sorted(map(repr, rows(world))))
     ended = tuple(end[0] for end in first.ended)
-    return here, told, world.changing, ended, first.ready is not None
+    return here, told, world.changing, ended, first.ready is not None, bool(first.excluded)
 
 
 def _facts(session: Session) -> tuple[object, ...]:
@@ -327,7 +332,7 @@ def rows(world: World, *, waiting: bool = True) -> list[tuple[object, ...]]:
             row += _standing(session, member), member in session._timers.out, _said(session, member)
             row += (waiting and session.hidden and member in session._timers.overrun,)
             if world.case.punishes:
-                row += (_record(session, world.players[0].core, member),)
+                row += (_record(session, world.players[0].core, member), member in world.players[0].excluded)
         rows.append(row)
     return rows
 

@@ -48,6 +48,8 @@ def honest_steps(world: World) -> Iterator[Step]:
             yield f"{world.name(place)} waits no longer", _ring(place, due)
     if free and len(world.honest) >= world.roster.q and _drains(world):
         yield "honest members wait no longer", _drain
+    if world.players[0].excluded and not world.changing:
+        yield "an exclusion is ordered", _change
     for place in world.liars if not free else ():
         if (saying := prompt(world, place)) is not None:
             label, kind, data = saying

@@ -31,7 +31,7 @@ from mechdesign.decision.messages import (
 from mechdesign.decision.proposal import Proposal, Sanction, Seal
 from mechdesign.decision.sealing.threshold import Committee, Context, Dealing, EncryptionKey, verify_dealing
 from mechdesign.decision.session import Session
-from mechdesign.group.messages import Broadcast, Delivered, Inclusion, Ready, Submission, ViewChanging
+from mechdesign.group.messages import Broadcast, Delivered, Exclude, Expel, Inclusion, Ready, Submission, ViewChanging
 from mechdesign.group.roster import FaultModel, Member, Roster
 from mechdesign.kernel.crypto import KeyedHash, MemberId
 from mechdesign.kernel.flow import DEPOSIT, Flow, net
@@ -117,7 +117,7 @@ class Case:
     @property
     def punishes(self) -> bool:
         """Whether anything happens to convicts while the session runs, or when it ends."""
-        return bool({Sanction.FORFEIT, Sanction.ABORT} & set(self.sanctions))
+        return bool({Sanction.FORFEIT, Sanction.ABORT, Sanction.EXCLUDE} & set(self.sanctions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +150,8 @@ class Player:
     ready: bytes | None = None
     convicted: list[tuple[MemberId, str]] = field(default_factory=list)
     defaulted: list[MemberId] = field(default_factory=list)
+    excluded: list[MemberId] = field(default_factory=list)
+    proofs: dict[bytes, MemberId] = field(default_factory=dict)
 
     def route(self, effects: Sequence[object]) -> None:
         """Perform effects depth first, as the stack does."""
@@ -168,6 +170,9 @@ class Player:
                     if not evidence:
                         raise Violation(f"{self.case.roster.name(member)} is convicted of {offence} without a proof")
                     self.convicted.append((member, offence))
+                    self.proofs[evidence] = member
+                case Exclude() | Expel():
+                    self._exclude(self.proofs[effect.evidence] if isinstance(effect, Exclude) else effect.member)
                 case Defaulted(member=member):
                     self.defaulted.append(member)
                 case Decided(verdict=verdict, digest=made, flows=flows):
@@ -181,6 +186,12 @@ class Player:
                 case _:
                     for request in self._react(effect):
                         self.route(self.core.submit(request, 0))
+
+    def _exclude(self, member: MemberId) -> None:
+        if member in self.excluded or Sanction.EXCLUDE not in self.case.sanctions:
+            name = self.case.roster.name(member)
+            raise Violation(f"{_NAMES[self.place]} asks to exclude {name}, and has done so, or no session declared it")
+        self.excluded.append(member)
 
     def _check_forfeits(self, flows: Sequence[Flow]) -> None:
         """See that whoever lost its deposit in a session with an outcome defaulted, or was convicted with a proof."""

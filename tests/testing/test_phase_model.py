@@ -12,6 +12,7 @@ import pytest
 from mechdesign.decision.ask import Ask, Waits
 from mechdesign.decision.ballots import gathering
 from mechdesign.decision.ballots.gathering import Gathering
+from mechdesign.decision.bench import Bench
 from mechdesign.decision.core import DecisionCore
 from mechdesign.decision.docket import Docket
 from mechdesign.decision.entries import Kind
@@ -31,6 +32,8 @@ from mechdesign.testing.simulator import Violation
 
 STATES_MAX = 5_000
 DOCUMENT = Path(__file__).parents[2] / "docs" / "phases.md"
+
+EXCLUDE: dict[str, Any] = {"deposit": Fraction(6), "sanctions": (Sanction.FORFEIT, Sanction.EXCLUDE)}
 
 Fault = Callable[[pytest.MonkeyPatch], Case]
 
@@ -320,6 +323,31 @@ def nameless(monkeypatch: pytest.MonkeyPatch) -> Case:
     return Case("", 3, 1, Seal.OPEN, rolled=1, start="gathering", abuses=())
 
 
+def relentless(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """Whoever is convicted of two things is to be excluded twice."""
+    note: Callable[..., Any] = Bench.note
+
+    def again(self: Bench, *given: Any) -> Any:
+        self._excluded.clear()
+        return note(self, *given)
+
+    monkeypatch.setattr(Bench, "note", again)
+    return Case("", 3, 1, Seal.COMMIT_REVEAL, start="opening", abuses=("false", "proof"), **EXCLUDE)
+
+
+def merciful(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """Nobody is excluded for what it did in a session."""
+    note: Callable[..., Any] = Bench.note
+    monkeypatch.setattr(
+        Bench,
+        "note",
+        lambda self, convicted, position, excludes: note(
+            self, convicted, position, excludes and convicted.offence == Offence.EQUIVOCATION
+        ),
+    )
+    return Case("", 3, 1, Seal.COMMIT_REVEAL, start="opening", abuses=("false",), **EXCLUDE)
+
+
 @pytest.mark.parametrize(
     ("fault", "text"),
     [
@@ -343,6 +371,8 @@ def nameless(monkeypatch: pytest.MonkeyPatch) -> Case:
         (curt, r"gathering closed without \['(alice|bob)'\], by the clocks of 0 honest"),
         (lenient, "what was carried says otherwise"),
         (nameless, r"stalled in gathering, and the status names \(\)"),
+        (relentless, "asks to exclude carol, and has done so"),
+        (merciful, r"\['carol'\] stand convicted, and nobody asks to exclude them"),
         (rash, "it aborted as if carol were convicted of early-share, and nobody was"),
     ],
 )
