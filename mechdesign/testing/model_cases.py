@@ -23,6 +23,7 @@ SHORT: tuple[Case, ...] = (
     Case("n = 4, commitments, a change of the view, from attesting on", 4, 1, _COMMIT, start="attesting", **_VIEW),
     Case("n = 3, dealt ballots of one participant, from gathering on", 3, 1, _DEAL, rolled=1, start="gathering"),
     Case("n = 3, dealings, convicts are excluded, from opening on", 3, 1, _DEAL, start="opening", **_EXCLUDE),
+    Case("n = 3, commitments, from a second ask on", 3, 1, _COMMIT, asks=2, start="again"),
 )
 """What the tests search."""
 
@@ -53,6 +54,12 @@ LONG: tuple[Case, ...] = (
     Case("n = 3, dealings, convicts are excluded, a change of the view", 3, 1, _DEAL, **_VIEW, **_EXCLUDE),
     Case("n = 3, commitments, convicts are excluded, a change of the view", 3, 1, _COMMIT, **_VIEW, **_EXCLUDE),
     Case("n = 3, commitments, convicts are excluded, in doubt", 3, 1, _COMMIT, **_EXCLUDE, **_DOUBT),
+    Case(
+        "n = 4, commitments, a change of the view, from a second ask on", 4, 1, _COMMIT, asks=2, start="again", **_VIEW
+    ),
+    Case("n = 3, commitments, two asks, a change of the view", 3, 1, _COMMIT, asks=2, **_VIEW),
+    Case("n = 3, dealings, convicts abort, from a second ask on", 3, 1, _DEAL, asks=2, start="again", **_ABORT),
+    Case("n = 3, commitments, from a second ask on, in doubt", 3, 1, _COMMIT, asks=2, start="again", doubt=True),
     Case("n = 3, dealt ballots of two participants, in doubt", 3, 1, _DEAL, rolled=2, start="gathering", doubt=True),
     Case("n = 3, dealings, convicts abort, from opening on, in doubt", 3, 1, _DEAL, **_ABORT, **_DOUBT),
     Case("n = 4, dealings, from opening on, in doubt", 4, 1, _DEAL, **_DOUBT),

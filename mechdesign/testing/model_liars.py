@@ -93,6 +93,13 @@ def junk(world: World, place: int) -> Iterator[Saying]:
         (Kind.SHARE, ShareEntry(session.id, later, b"")),
         (Kind.COIN, CoinEntry(session.id, later, b"")),
     ]
+    if step:
+        strays += [
+            (Kind.TIMER, TimerEntry(session.id, step - 1, session.phase.value)),
+            (Kind.SEAL, SealEntry(session.id, step - 1, None)),
+            (Kind.REPORT, ReportEntry(session.id, step - 1, None)),
+            (Kind.SHARE, ShareEntry(session.id, step - 1, b"of the step before")),
+        ]
     if session.phase is not Phase.ENROLLING:
         strays.append((Kind.ENROL, EnrolEntry(session.id)))
     if not session.hidden:

@@ -18,7 +18,7 @@ __all__ = ["Step", "begun", "honest_steps", "other_steps"]
 Step: TypeAlias = tuple[str, Callable[[World], None]]
 """What a step is called, and what it does to a world."""
 
-_ORDER = ("enrolling", "gathering", "sealing", "asking", "opening", "tossing", "attesting")
+_ORDER = ("enrolling", "gathering", "sealing", "asking", "opening", "tossing", "attesting", "again")
 
 
 def begun(world: World) -> bool:

@@ -67,6 +67,7 @@ Heard: TypeAlias = Delivered | ViewChanging
 """What is ordered."""
 
 _NAMES = ("alice", "bob", "carol", "dave")
+_CHANGE = "the members change"
 _INCLUSION = Inclusion(b"", b"", 0, ())  # this layer packs it into proofs, and looks at it in audits only
 
 
@@ -79,7 +80,8 @@ class Case:
         n: how many members.
         liars: how many of them lie, the last ones.
         seal: how reports are sealed.
-        toss: whether the mechanism tosses a coin after the ask.
+        asks: how often the mechanism asks; every time all players, and sealed as the terms say.
+        toss: whether the mechanism tosses a coin after that.
         rolled: how many participants play that are no members; none where members do.
         fails: whether the mechanism fails once it has the reports.
         deposit: what players stake.
@@ -88,8 +90,8 @@ class Case:
             by which members say that they wait no longer for the session to end.
         view: whether a change of the view can be ordered.
         abuses: what liars do beside staying silent or doing what they should, see ``model_liars.py``.
-        start: the first phase in which anybody misbehaves, declines, passes, or sees its clock run out; before it
-            everybody is prompt.
+        start: the first phase in which anybody misbehaves, declines, passes, or sees its clock run out, or ``again``
+            for the second step; before it everybody is prompt.
         doubt: whether to see too that states that are taken for one have the same states behind them; many times
             slower.
     """
@@ -98,6 +100,7 @@ class Case:
     n: int
     liars: int
     seal: Seal
+    asks: int = 1
     toss: bool = False
     rolled: int = 0
     fails: bool = False
@@ -151,6 +154,8 @@ class Player:
     convicted: list[tuple[MemberId, str]] = field(default_factory=list)
     defaulted: list[MemberId] = field(default_factory=list)
     excluded: list[MemberId] = field(default_factory=list)
+    asked: tuple[MemberId, ...] = ()
+    shown: bool = False
     proofs: dict[bytes, MemberId] = field(default_factory=dict)
 
     def route(self, effects: Sequence[object]) -> None:
@@ -179,6 +184,8 @@ class Player:
                     self._check_forfeits(flows)
                     self._end((verdict.value, made, flows), net(flows))
                 case Aborted(reason=reason, flows=flows):
+                    if self.shown and (said_of(reason) or reason.startswith(_CHANGE)):
+                        raise Violation(f"it ended though reports or a coin had shown: {reason}")
                     for who, what in said_of(reason):
                         if (self.case.roster.ids[_NAMES.index(who)], what) not in self.convicted:
                             raise Violation(f"it aborted as if {who} were convicted of {what}, and nobody was")
@@ -207,6 +214,7 @@ class Player:
         self.ended.append(end)
 
     def _react(self, event: object) -> list[Any]:
+        self.shown |= isinstance(event, Answers | CoinReady)
         match event:
             case Proposed(session=session):
                 setting = self.core.setting(session)
@@ -214,17 +222,21 @@ class Player:
                 given = handed(setting, self.place) if self.case.rolled else ()
                 return [Enrol(session), *([Carry(session, given)] if given else [])]
             case Enrolled(session=session, players=players):
-                of = tuple(member for member, _ in players)
-                # A member that left is told nothing more, and whoever did not enrol is not asked.
-                asked = Request(session, 0, of, sealed=True)
-                mine = [Submit(session, 0, bytes([self.place + 1]))] if self.core._me in of else []
-                return [asked, *mine]
+                self.asked = tuple(member for member, _ in players)
+                return self._ask(session, 0)
+            case Answers(session=session, step=step) if step + 1 < self.case.asks:
+                return self._ask(session, step + 1)
             case Answers(session=session) if self.case.toss:
-                return [Toss(session, 1)]
+                return [Toss(session, self.case.asks)]
             case Answers(session=session, inputs=inputs) | CoinReady(session=session, inputs=inputs):
                 verdict = Verdict.FAILED if self.case.fails else Verdict.SETTLED
                 return [Attest(session, verdict, digest("mechdesign/model-outcome/1", inputs), ())]
         return []
+
+    def _ask(self, session: bytes, step: int) -> list[Any]:
+        # A member that left is told nothing more, and whoever did not enrol is not asked.
+        mine = [Submit(session, step, bytes([self.place + 1 + step]))] if self.core._me in self.asked else []
+        return [Request(session, step, self.asked, sealed=True), *mine]
 
 
 @dataclass(slots=True)

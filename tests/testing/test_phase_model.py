@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mechdesign.decision import session as session_module
 from mechdesign.decision.ask import Ask, Waits
 from mechdesign.decision.ballots import gathering
 from mechdesign.decision.ballots.gathering import Gathering
@@ -22,6 +23,7 @@ from mechdesign.decision.offence import Offence
 from mechdesign.decision.phases import DRAINING, PHASES, TRANSITIONS, Phase
 from mechdesign.decision.proposal import Sanction, Seal
 from mechdesign.decision.session import Session
+from mechdesign.decision.speech import Speech
 from mechdesign.decision.tally import Tally
 from mechdesign.decision.timers import Timers
 from mechdesign.kernel.crypto import MemberId
@@ -348,6 +350,22 @@ def merciful(monkeypatch: pytest.MonkeyPatch) -> Case:
     return Case("", 3, 1, Seal.COMMIT_REVEAL, start="opening", abuses=("false",), **EXCLUDE)
 
 
+def mute(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """Members report once in a session, and to no second ask."""
+    report: Callable[..., Any] = Speech.report
+    monkeypatch.setattr(
+        Speech, "report", lambda self, session, request: () if request.step else report(self, session, request)
+    )
+    return Case("", 3, 1, Seal.COMMIT_REVEAL, asks=2, start="again", abuses=())
+
+
+def regretful(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """Whoever cheats in a second ask gets everybody out of what the first one has shown."""
+    monkeypatch.setattr(Session, "hidden", property(lambda self: self.phase in session_module._HIDDEN))
+    terms: dict[str, Any] = {"deposit": Fraction(6), "sanctions": (Sanction.ABORT,)}
+    return Case("", 3, 1, Seal.THRESHOLD, asks=2, start="again", abuses=("false",), **terms)
+
+
 @pytest.mark.parametrize(
     ("fault", "text"),
     [
@@ -373,6 +391,8 @@ def merciful(monkeypatch: pytest.MonkeyPatch) -> Case:
         (nameless, r"stalled in gathering, and the status names \(\)"),
         (relentless, "asks to exclude carol, and has done so"),
         (merciful, r"\['carol'\] stand convicted, and nobody asks to exclude them"),
+        (mute, r"stalled in sealing, and the status names \('alice', 'bob'"),
+        (regretful, "it ended though reports or a coin had shown: carol was convicted of false-dealing"),
         (rash, "it aborted as if carol were convicted of early-share, and nobody was"),
     ],
 )
