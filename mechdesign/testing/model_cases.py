@@ -13,6 +13,7 @@ _VIEW: dict[str, Any] = {"view": True}
 _ABORT: dict[str, Any] = {"deposit": Fraction(6), "sanctions": (Sanction.FORFEIT, Sanction.ABORT)}
 _DEFAULT: dict[str, Any] = {"deposit": Fraction(6), "sanctions": (Sanction.DEFAULT_REPORT, Sanction.FORFEIT)}
 _EXCLUDE: dict[str, Any] = {"deposit": Fraction(6), "sanctions": (Sanction.FORFEIT, Sanction.EXCLUDE)}
+_BALLOT: dict[str, Any] = {"rolled": 1, "start": "gathering"}
 _DOUBT: dict[str, Any] = {"start": "opening", "doubt": True}
 
 SHORT: tuple[Case, ...] = (
@@ -21,9 +22,11 @@ SHORT: tuple[Case, ...] = (
     Case("n = 3, dealings, convicts abort, from opening on", 3, 1, _DEAL, start="opening", **_ABORT),
     Case("n = 4, dealings, from opening on", 4, 1, _DEAL, start="opening"),
     Case("n = 4, commitments, a change of the view, from attesting on", 4, 1, _COMMIT, start="attesting", **_VIEW),
-    Case("n = 3, dealt ballots of one participant, from gathering on", 3, 1, _DEAL, rolled=1, start="gathering"),
+    Case("n = 3, dealt ballots of one participant, from gathering on", 3, 1, _DEAL, **_BALLOT),
     Case("n = 3, dealings, convicts are excluded, from opening on", 3, 1, _DEAL, start="opening", **_EXCLUDE),
     Case("n = 3, commitments, from a second ask on", 3, 1, _COMMIT, asks=2, start="again"),
+    Case("n = 4, dealings that two shares open, from opening on", 4, 1, _DEAL, threshold=2, start="opening"),
+    Case("n = 3, dealings and a coin, from tossing on", 3, 1, _DEAL, toss=True, start="tossing"),
 )
 """What the tests search."""
 
@@ -59,8 +62,18 @@ LONG: tuple[Case, ...] = (
     ),
     Case("n = 3, commitments, two asks, a change of the view", 3, 1, _COMMIT, asks=2, **_VIEW),
     Case("n = 3, dealings, convicts abort, from a second ask on", 3, 1, _DEAL, asks=2, start="again", **_ABORT),
+    Case("n = 4, dealt ballots that two shares open, from gathering on", 4, 1, _DEAL, threshold=2, **_BALLOT),
+    Case("n = 3, dealings and a coin, a change of the view", 3, 1, _DEAL, toss=True, **_VIEW),
     Case("n = 3, commitments, from a second ask on, in doubt", 3, 1, _COMMIT, asks=2, start="again", doubt=True),
-    Case("n = 3, dealt ballots of two participants, in doubt", 3, 1, _DEAL, rolled=2, start="gathering", doubt=True),
+    Case(
+        "n = 3, dealt ballots of two participants, from gathering on, in doubt",
+        3,
+        1,
+        _DEAL,
+        rolled=2,
+        start="gathering",
+        doubt=True,
+    ),
     Case("n = 3, dealings, convicts abort, from opening on, in doubt", 3, 1, _DEAL, **_ABORT, **_DOUBT),
     Case("n = 4, dealings, from opening on, in doubt", 4, 1, _DEAL, **_DOUBT),
     Case("n = 3, commitments, in doubt", 3, 1, _COMMIT, doubt=True),

@@ -23,6 +23,7 @@ from mechdesign.decision.entries import (
 from mechdesign.decision.offence import Offence
 from mechdesign.decision.phases import DRAINING, Phase
 from mechdesign.decision.proposal import Sanction
+from mechdesign.decision.sealing.threshold import Share
 from mechdesign.decision.session import Session
 from mechdesign.group.messages import Broadcast, Delivered, ViewChanging
 from mechdesign.group.roster import FaultModel
@@ -61,6 +62,27 @@ def check(world: World) -> None:
         guilty = {world.roster.name(member) for member, _ in each.convicted}
         if guilty & {world.name(honest) for honest in world.honest}:
             raise Violation(f"{sorted(guilty)} convicted, an honest member among them")
+    _check_shares(world)
+
+
+def _check_shares(world: World) -> None:
+    """See that what was dealt is open at the t-th share that holds; those of honest members do."""
+    session = session_of(world)
+    if session is None or session.phase is not Phase.OPENING or not isinstance(session.ask, Dealt):
+        return
+    shared = _sharers(world, session) & set(world.honest)
+    if session.ask.vault.locked and len(shared) >= world.case.opens:
+        raise Violation(
+            f"{len(shared)} honest members have shared, {world.case.opens} shares open, and nothing is open"
+        )
+
+
+def _sharers(world: World, session: Session) -> set[int | None]:
+    """Who has shared in the current step what reads as a share, by the log alone."""
+    said = [each.submission for each in world.log if isinstance(each, Delivered) and each.submission.kind == Kind.SHARE]
+    read = [(each.sender, parse(each.kind, each.data)) for each in said]
+    shares = [(who, share) for who, share in read if isinstance(share, ShareEntry) and share.step == session.step]
+    return {world.roster.place(who) for who, share in shares if Share.parse(share.share) is not None}
 
 
 def clear(world: World) -> None:
@@ -89,6 +111,11 @@ def check_close(before: World, after: World) -> None:
     closes = session.phase is Phase.GATHERING and now is not None and now.phase is not Phase.GATHERING
     if closes and now is not None and isinstance(now.ask, Gathering):
         _check_ballots(after, now.ask)
+    dealt = session.phase is Phase.OPENING and isinstance(session.ask, Dealt) and bool(session.ask.vault.locked)
+    if dealt and (now is None or now.phase is not Phase.OPENING):
+        sharers = _sharers(after, session)
+        if len(sharers) < before.case.opens:
+            raise Violation(f"{len(sharers)} members have shared, {before.case.opens} shares open, and it is open")
     # Nobody waits for a clock, or for the proof of an offence.
     late = [(each, said) for each, said in _late(after) if said.kind not in (Kind.TIMER, Kind.EVIDENCE)]
     unheard = {each.place for each, said in late if _is_news(session, said, last.submission.data)}
@@ -124,11 +151,11 @@ def _check_ballots(after: World, ask: Gathering) -> None:
 
 def _is_news(session: Session, said: Broadcast, last: bytes) -> bool:
     """Whether an entry says what nobody else can have said: a ballot's participant may have been heard already."""
-    carried, closing = parse(said.kind, said.data), parse(Kind.CARRY, last)
+    carried = parse(said.kind, said.data)
     if not isinstance(carried, CarryEntry) or not isinstance(session.ask, Gathering):
         return True
     heard = set(session.ask.said)
-    if isinstance(closing, CarryEntry):
+    if isinstance(closing := parse(Kind.CARRY, last), CarryEntry):
         heard |= lines_of(session.setting, closing.ballots)
     return not lines_of(session.setting, carried.ballots) <= heard
 

@@ -80,6 +80,7 @@ class Case:
         n: how many members.
         liars: how many of them lie, the last ones.
         seal: how reports are sealed.
+        threshold: how many shares open what is dealt; as many as a quorum by default.
         asks: how often the mechanism asks; every time all players, and sealed as the terms say.
         toss: whether the mechanism tosses a coin after that.
         rolled: how many participants play that are no members; none where members do.
@@ -100,6 +101,7 @@ class Case:
     n: int
     liars: int
     seal: Seal
+    threshold: int = 0
     asks: int = 1
     toss: bool = False
     rolled: int = 0
@@ -116,6 +118,11 @@ class Case:
     def roster(self) -> Roster:
         """The group's."""
         return _roster(self.n)
+
+    @property
+    def opens(self) -> int:
+        """How many shares open what is dealt."""
+        return self.threshold or self.roster.q
 
     @property
     def punishes(self) -> bool:
@@ -300,7 +307,7 @@ def first(case: Case) -> World:
         parameters="{}",
         asked=case.roster.ids,
         seal=case.seal,
-        threshold=case.roster.q,
+        threshold=case.opens,
         report_bytes=REPORT_BYTES,
         deposit=case.deposit,
         sanctions=case.sanctions,

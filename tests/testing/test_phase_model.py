@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mechdesign.decision import session as session_module
+from mechdesign.decision import steps
 from mechdesign.decision.ask import Ask, Waits
 from mechdesign.decision.ballots import gathering
 from mechdesign.decision.ballots.gathering import Gathering
@@ -22,10 +23,13 @@ from mechdesign.decision.ledger import Ledger
 from mechdesign.decision.offence import Offence
 from mechdesign.decision.phases import DRAINING, PHASES, TRANSITIONS, Phase
 from mechdesign.decision.proposal import Sanction, Seal
+from mechdesign.decision.sealing.threshold import Purpose
 from mechdesign.decision.session import Session
+from mechdesign.decision.setting import Setting
 from mechdesign.decision.speech import Speech
 from mechdesign.decision.tally import Tally
 from mechdesign.decision.timers import Timers
+from mechdesign.decision.vault import Vault
 from mechdesign.kernel.crypto import MemberId
 from mechdesign.testing import model_rules, phase_model
 from mechdesign.testing.model_world import Entropy
@@ -366,6 +370,23 @@ def regretful(monkeypatch: pytest.MonkeyPatch) -> Case:
     return Case("", 3, 1, Seal.THRESHOLD, asks=2, start="again", abuses=("false",), **terms)
 
 
+def cautious(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """What is dealt to be opened by t shares waits for a quorum of them."""
+    needed = property(lambda self: self.setting.roster.q if self.locked else 0)
+    monkeypatch.setattr(Vault, "needed", needed)
+    return Case("", 4, 1, Seal.THRESHOLD, threshold=2, start="opening", abuses=())
+
+
+def confused(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """Where reports are dealt, a coin is held for one of them."""
+
+    def same(setting: Setting, step: int, purpose: Purpose) -> Vault:
+        return Vault(setting, step, Purpose.REPORT if setting.proposal.seal is Seal.THRESHOLD else purpose)
+
+    monkeypatch.setattr(steps, "Vault", same)
+    return Case("", 3, 1, Seal.THRESHOLD, toss=True, start="tossing", abuses=())
+
+
 @pytest.mark.parametrize(
     ("fault", "text"),
     [
@@ -393,6 +414,8 @@ def regretful(monkeypatch: pytest.MonkeyPatch) -> Case:
         (merciful, r"\['carol'\] stand convicted, and nobody asks to exclude them"),
         (mute, r"stalled in sealing, and the status names \('alice', 'bob'"),
         (regretful, "it ended though reports or a coin had shown: carol was convicted of false-dealing"),
+        (cautious, "2 honest members have shared, 2 shares open, and nothing is open"),
+        (confused, "convicted, an honest member among them"),
         (rash, "it aborted as if carol were convicted of early-share, and nobody was"),
     ],
 )
