@@ -54,9 +54,8 @@ LONG: tuple[Case, ...] = (
     Case("n = 3, dealt ballots of two participants, a change of the view", 3, 1, _DEAL, rolled=2, **_VIEW),
     Case("n = 3, plain ballots of two participants, a change of the view", 3, 1, _OPEN, rolled=2, **_VIEW),
     Case("n = 4, commitments, convicts are excluded, from opening on", 4, 1, _COMMIT, start="opening", **_EXCLUDE),
-    Case("n = 3, dealings, convicts are excluded, a change of the view", 3, 1, _DEAL, **_VIEW, **_EXCLUDE),
-    Case("n = 3, commitments, convicts are excluded, a change of the view", 3, 1, _COMMIT, **_VIEW, **_EXCLUDE),
-    Case("n = 3, commitments, convicts are excluded, in doubt", 3, 1, _COMMIT, **_EXCLUDE, **_DOUBT),
+    Case("n = 3, commitments, convicts are excluded, from sealing on", 3, 1, _COMMIT, start="sealing", **_EXCLUDE),
+    Case("n = 3, commitments, convicts are excluded, from opening on, in doubt", 3, 1, _COMMIT, **_EXCLUDE, **_DOUBT),
     Case(
         "n = 4, commitments, a change of the view, from a second ask on", 4, 1, _COMMIT, asks=2, start="again", **_VIEW
     ),
@@ -67,9 +66,7 @@ LONG: tuple[Case, ...] = (
     Case("n = 3, commitments, from a second ask on, in doubt", 3, 1, _COMMIT, asks=2, start="again", doubt=True),
     Case(
         "n = 3, dealt ballots of two participants, from gathering on, in doubt",
-        3,
-        1,
-        _DEAL,
+        *(3, 1, _DEAL),
         rolled=2,
         start="gathering",
         doubt=True,

@@ -70,7 +70,9 @@ def test_all_that_is_asked_for_is_searched_from_the_beginning() -> None:
     assert {(case.n, case.seal) for case in whole if Sanction.ABORT in case.sanctions} >= {
         (n, seal) for n in (3, 4) for seal in (Seal.COMMIT_REVEAL, Seal.THRESHOLD)
     }
-    assert {case.n for case in whole if case.toss} == {3, 4}
+    assert {case.n for case in whole if case.toss} == {case.n for case in whole if case.rolled} == {3, 4}
+    assert {case.seal for case in whole if case.rolled and case.n == 3} == {Seal.OPEN, Seal.THRESHOLD}
+    assert any(case.asks == 2 for case in whole)
     assert all(case.abuses == Case("", 3, 1, Seal.OPEN).abuses for case in LONG)
     assert len({replace(case, name="") for case in LONG}) == len({case.name for case in LONG}) == len(LONG)
     assert set(SHORT) < set(LONG)
