@@ -60,8 +60,10 @@ def _reasons(seen: Mapping[str, Any]) -> Iterator[str]:
             "ordered are"
         )
     for session in seen.get("sessions", ()):
-        if session["missing"]:
-            waits = f"for {_list(session['missing'])}, {session['for_s']} s by now"
+        awaited = [_list(session["missing"])] if session["missing"] else []
+        awaited += [f"a receipt for what {_list(session['unpaid'])} deposit"] if session["unpaid"] else []
+        if awaited:
+            waits = f"for {' and '.join(awaited)}, {session['for_s']} s by now"
             yield f"session {session['session'][:16]} ({session['mechanism']}) waits in {session['phase']} {waits}"
 
 

@@ -97,6 +97,7 @@ def standing(status: NodeStatus, roster: Roster, now: Instant, pulse: Pulse) -> 
                 "heard": session.heard,
                 "asked": session.asked,
                 "missing": list(session.missing),
+                "unpaid": list(session.unpaid),
                 "for_s": max(0, now - session.since) // SECOND,
             }
             for session in status.stack.sessions
@@ -137,7 +138,7 @@ def sessions_table(seen: Mapping[str, Any]) -> Table:
                 each["phase"],
                 f"{each['heard']}/{each['asked']}",
                 str(each["for_s"]),
-                ", ".join(each["missing"]) or "-",
+                ", ".join([*each["missing"], *(f"the deposit of {name}" for name in each["unpaid"])]) or "-",
             )
             for each in seen["sessions"]
         ],

@@ -13,8 +13,11 @@ WELL: dict[str, Any] = {
 }  # fmt: skip
 CHANGE = {"joins": ["erin"], "goes": ["dave"], "unready": ["bob", "dave"], "closed": False, "unsigned": []}
 SESSION = {
-    "session": "ab" * 32, "mechanism": "auction.second-price/1", "phase": "sealing", "missing": ["bob"], "for_s": 31
+    "session": "ab" * 32, "mechanism": "auction.second-price/1", "phase": "sealing", "missing": ["bob"], "unpaid": [],
+    "for_s": 31,
 }  # fmt: skip
+
+UNPAID = {**SESSION, "phase": "enrolling", "missing": [], "unpaid": ["alice", "bob"]}
 
 
 def told(**seen: Any) -> list[str]:
@@ -82,7 +85,9 @@ def test_a_change_of_the_members_says_what_it_waits_for() -> None:
 
 
 def test_what_is_held_back_and_whom_sessions_wait_for_is_said() -> None:
-    assert told(held=2, pending=90, sessions=[SESSION, {**SESSION, "missing": []}]) == [
+    assert told(held=2, pending=90, sessions=[SESSION, {**SESSION, "missing": []}, UNPAID]) == [
         "2 submissions of ours are held back until some of the 90 that wait to be ordered are",
         "session abababababababab (auction.second-price/1) waits in sealing for bob, 31 s by now",
+        "session abababababababab (auction.second-price/1) waits in enrolling for a receipt for what alice, "
+        "bob deposit, 31 s by now",
     ]

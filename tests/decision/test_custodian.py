@@ -15,6 +15,7 @@ from mechdesign.decision.entries import Kind
 from mechdesign.decision.messages import Answers, Booked, Payout, Receipt
 from mechdesign.decision.transcript import audit
 from mechdesign.group.messages import Ready, ViewChanging
+from mechdesign.group.roster import FaultModel
 from mechdesign.kernel.errors import InputError, LocalProtocolError, VerificationError
 from tests.decision.toys import Cluster, make_roster
 
@@ -67,10 +68,24 @@ def players(cluster: Cluster) -> set[str]:
 # Who may play
 
 
+def test_the_status_names_a_custodian_that_is_gone_and_nobody_whose_deposit_it_was_to_confirm() -> None:
+    """Under ``unanimous`` nothing goes on without it."""
+    cluster = Cluster(3, faults=FaultModel.UNANIMOUS)
+    cluster.propose(0, **{**TERMS, "asked": cluster.roster.ids[:CAROL]})
+    cluster.settle()
+    cluster.down = {CAROL}
+    for _ in range(3):
+        cluster.wait(5000)
+    for place in (0, 1):
+        (status,) = cluster.cores[place].status()
+        assert (status.phase, status.unpaid, status.missing) == ("enrolling", ("alice", "bob"), ("carol",))
+
+
 def test_enrolment_waits_for_the_deposits_and_names_who_has_not_paid() -> None:
     cluster = enrolling()
     (status,) = cluster.cores[1].status()
-    assert (status.phase, status.heard, status.missing) == ("enrolling", 0, ("alice", "bob", "carol", "dave"))
+    assert (status.phase, status.heard, status.missing) == ("enrolling", 0, ())
+    assert status.unpaid == ("alice", "bob", "carol", "dave")
     assert deposits(cluster) == {"alice": 20, "bob": 20, "carol": 20, "dave": 20}
     assert cluster.cores[0].custody() == ()
     for player in range(4):
