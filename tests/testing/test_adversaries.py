@@ -199,7 +199,8 @@ def test_a_rewinder_names_one_predecessor_twice_and_is_convicted_for_it():
 LEAGUES = [("conspire", "hide"), ("conspire", "conspire"), ("two-faced", "two-faced")]
 
 
-@pytest.mark.parametrize("kinds", mostly_long(map(pytest.param, LEAGUES), short=1))
+@pytest.mark.long
+@pytest.mark.parametrize("kinds", LEAGUES)
 def test_two_liars_of_seven_in_league_split_nothing_and_those_who_equivocate_are_convicted(kinds):
     twins_met = 0
     for seed in range(2):

@@ -175,9 +175,9 @@ def begin(group: SmallGroup, rounds: Iterable[Iterable[str]]) -> Tips:
     ("broken", "rounds", "omissions"),
     [
         (SkipsEarly, [("ab", "ab", "abc")], 1),
-        (CommitsEarly, [("abc", "ab", "abc"), ("ab", "ab", "abc")], 2),
+        pytest.param(CommitsEarly, [("abc", "ab", "abc"), ("ab", "ab", "abc")], 2, marks=pytest.mark.long),
         (NeverLooksBack, [("abc", "ab", "abc"), ("abc", "ab", "abc")], 2),
-        (TakesAVote, [("ab", "ab", "abc"), ("ac", "abc", "ac")], 2),
+        pytest.param(TakesAVote, [("ab", "ab", "abc"), ("ac", "abc", "ac")], 2, marks=pytest.mark.long),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
