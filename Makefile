@@ -71,8 +71,9 @@ boundaries: $(STAMP) ## a member crashes before each of its effects, in sessions
 phases: $(STAMP) ## all interleavings of a session's phases, with their counts (half an hour)
 	$(BIN)/python -m mechdesign.testing.phase_model --long --jobs $(JOBS)
 
-transcripts: $(STAMP) ## the second verifier on every transcript that the tests of sessions produce (in one process, which sees them all)
-	$(BIN)/pytest -q -m "" -p tests.tools.every_transcript tests/decision tests/mechanisms tests/security tests/test_settle.py tests/simulation/test_stack_seeds.py tests/simulation/test_coins.py tests/simulation/test_balances.py tests/simulation/test_exclusion.py
+transcripts: $(STAMP) ## the second verifier on every transcript that the tests produce (in one process, which sees them all; half an hour)
+	$(BIN)/pytest -q -p tests.tools.every_transcript tests --ignore tests/group --ignore tests/transport --ignore tests/kernel --ignore tests/simulation/test_seeds.py
+	$(BIN)/pytest -q -m long -p tests.tools.every_transcript tests/decision tests/mechanisms tests/security tests/simulation/test_stack_seeds.py tests/simulation/test_coins.py tests/simulation/test_balances.py tests/simulation/test_exclusion.py
 
 network: $(STAMP) ## processes over sockets: a ring of sixteen, random kills, changes under load (twenty minutes)
 	KILLS=20 KILL_SECONDS=60 $(BIN)/pytest -q -s -m "" tests/network
