@@ -355,6 +355,46 @@ def test_a_liar_that_starts_waves_without_end_hides_nobody_from_the_waves_of_oth
     assert reached(cluster, done) == set(range(6))
 
 
+def keep_starting_waves(cluster, doors, seconds):
+    """Liars, from 5 on, bring their doors as many waves as are taken, under ever new keys, and answer none."""
+    for _ in range(2 * seconds):
+        for liar, door in enumerate(doors, 5):
+            for nonce in range(CONFIG.waves_max):
+                key = seat_of(10_000 * liar + cluster.random.randrange(10_000))
+                probe = encode_lobby_packet(probe_of(key, nonce, left_ms=60_000))
+                cluster.send(liar, Send(cluster.key(door), probe))
+        cluster.run(0.5)
+
+
+@pytest.mark.parametrize(
+    ("doors", "hides"),
+    [
+        pytest.param((2, 2), False, id="at one relay"),
+        pytest.param((1, 3), True, id="about a relay"),
+        pytest.param((0, 2), True, id="at a relay and behind it", marks=pytest.mark.long),
+    ],
+)
+def test_two_liars_hide_others_from_waves_only_while_waves_have_to_pass_both_and_the_waves_say_so(doors, hides):
+    """Five honest players on a line. A wave that somebody behind a relay never answers stays, and takes up its room."""
+    honest = {*range(5)}
+    cluster = LobbyCluster(7, [*line(5), (5, doors[0]), (6, doors[1])], config=CONFIG, liars={5: silent, 6: silent})
+    cluster.run(5)
+    keep_starting_waves(cluster, doors, 5)
+    cluster.submit(0, StartWave(b"who"))
+    keep_starting_waves(cluster, doors, round(CONFIG.wave_s) + 1)
+    (done,) = cluster.events(0, WaveDone)
+    assert not done.complete
+    assert (reached(cluster, done) >= honest) != hides
+    # Groups form by the records of players, and those are heard all the while.
+    assert all(cluster.known(place) >= honest - {place} for place in honest)
+    # It lasts no longer than the liars do.
+    cluster.cut(5, doors[0])
+    cluster.run(CONFIG.wave_s + 1)
+    cluster.submit(0, StartWave(b"who"))
+    cluster.run(CONFIG.wave_s + 1)
+    assert reached(cluster, cluster.events(0, WaveDone)[-1]) >= honest
+
+
 def test_a_wave_repeats_itself_a_few_times_and_ever_later():
     bob = BOB.line.id
     alone = Alone(bob, wave_retry_s=0.5, wave_s=20)
