@@ -371,7 +371,6 @@ def keep_starting_waves(cluster, doors, seconds):
     [
         pytest.param((2, 2), False, id="at one relay"),
         pytest.param((1, 3), True, id="about a relay"),
-        pytest.param((0, 2), True, id="at a relay and behind it", marks=pytest.mark.long),
     ],
 )
 def test_two_liars_hide_others_from_waves_only_while_waves_have_to_pass_both_and_the_waves_say_so(doors, hides):
