@@ -199,8 +199,7 @@ def test_a_rewinder_names_one_predecessor_twice_and_is_convicted_for_it():
 LEAGUES = [("conspire", "hide"), ("conspire", "conspire"), ("two-faced", "two-faced")]
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("kinds", LEAGUES)
+@pytest.mark.parametrize("kinds", mostly_long(map(pytest.param, LEAGUES), short=1))
 def test_two_liars_of_seven_in_league_split_nothing_and_those_who_equivocate_are_convicted(kinds):
     twins_met = 0
     for seed in range(2):
