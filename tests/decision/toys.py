@@ -244,8 +244,6 @@ class Cluster:
                         self.pending += [(place, each) for each in self.twist(place, effect)]
                 case Reached():
                     pass  # for whoever tells what is news
-                case Reached():
-                    pass  # for whoever routes effects, not for a session core
                 case _:
                     for request in self.sessions[place].react(effect):
                         self.route(place, self.cores[place].submit(request, self.now))
