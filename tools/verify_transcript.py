@@ -289,7 +289,7 @@ def verify(data, known=""):
     demand([x.position for x in inputs] == sorted({x.position for x in inputs}), "the entries are not in order")
     early, end = session.found(inputs[0], inputs) or session.end(entries[1:-1]), session.end(entries[1:])
     demand(end and not early, "it does not end where the session does")
-    demand(not later or end[:9] != "aborted: " or "certified" in end, "an entry is on the wrong side of the freeze")
+    demand(not later or end[:9] != "aborted: " or "any more" in end, "an entry is on the wrong side of the freeze")
     return f"{'authentic' if known else 'consistent'}: {session.full} {end}, roster fingerprint {named[:16]}"
 
 

@@ -109,6 +109,16 @@ def custody():
     return cluster.decided().transcript
 
 
+def without_a_quorum(**terms):
+    """Two have not the code, which ends it."""
+    cluster = Cluster(4, fast=False)
+    for place in (2, 3):
+        cluster.sessions[place].enrols = "left"
+    cluster.propose(**terms)
+    cluster.settle()
+    return cluster.aborted().transcript
+
+
 def draining(seal):
     """The members change, and do not wait for a session that a player keeps open for ever."""
     cluster = Cluster(4, fast=False, twist=lambda place, said: [] if (place, said.kind) == (3, Kind.SEAL) else [said])
@@ -149,6 +159,7 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "sealed election": (election, {"seal": "threshold"}),
     "too few ballots": (election, {"seal": "open", "votes": (None, None, None), "players_min": 2}),
     "custody": (custody, {}),
+    "too few have the code": (without_a_quorum, {}),
     **{f"{seal}, draining": (draining, {"seal": seal}) for seal in SEALS[1:]},
 }
 CASES = {name: case for name, case in CASES.items() if case[1].get("cheat") != "crash"}
