@@ -203,11 +203,11 @@ class Session:
         self.players = [m for m in p.asked if self.answers.get(m) and (not p.custodian or paid(m) >= p.deposit)]
         drained = "aborted: the members change" if ran("draining") and not said[ATTEST,] else None
         gone = set() if {key[0] for key in said if said[key]} & {*PHASES, ATTEST} else {name[m] for m in self.left}
-        unready, out = len(self.answers) - len(gone) < self.q, {*p.asked} - {*self.players}
-        if not ran("enrolling") and (any(self.answers.get(m, True) for m in out) or self.q <= len(followers) * unready):
+        few, lost, out = len(self.answers) < (need := self.q + len(gone)), self.n < need, {*p.asked} - {*self.players}
+        if not ran("enrolling") and (any(self.answers.get(m, 2) > lost for m in out) or self.q <= len(followers) * few):
             return None if {key[0] for key in said} & {*PHASES} else drained
         forced = {x for _, x in p.accounts} & {*name.values()} - {name[m] for m in (*self.players, self.proposer)}
-        if len(self.players) < (self.q if p.rolled else p.players_min) or unready or forced or p.custodian in gone:
+        if len(self.players) < (self.q if p.rolled else p.players_min) or few or forced or p.custodian in gone:
             return "aborted: too few take part, or no outcome can be certified"
         alone, proved = self.full == AUCTION and not p.rolled, entries[-1].kind == EVIDENCE
         seen = alone or any(said[k] and k[0] in (OPEN, SHARE, ATTEST) for k in said)  # else it may wait for seals

@@ -80,8 +80,13 @@ class Enrolment:
 
     @property
     def heard(self) -> tuple[MemberId, ...]:
-        """Whom enrolment waits for no more, in log order: whoever is out, or in with its deposit."""
-        return tuple(member for member, wants in self.answers.items() if not wants or self.cover.holds(member))
+        """Whom enrolment waits for no more, in log order: whoever is out, or in with its deposit.
+
+        Once no quorum can have the code no deposit matters: it would be waited for with nobody left to be named, where
+        it is the clock of a member that has left that has yet to run out.
+        """
+        covered = self.cover.holds if self.followed else self.answers.__contains__
+        return tuple(member for member, wants in self.answers.items() if not wants or covered(member))
 
     @property
     def silent(self) -> tuple[MemberId, ...]:

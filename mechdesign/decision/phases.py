@@ -86,8 +86,8 @@ PHASES: dict[Phase, Row] = {
         _EARLY | {Kind.ENROL, Kind.RECEIPT},
         "everyone asked, the deposits, and a quorum with the code",
         "enrol_ms",
-        f"all answered, deposits are there, and q have the code or never will; {_TIMERS}, and without q that have the "
-        "code it aborts",
+        f"all answered, deposits are there and q have the code, or all answered and q never will have it; {_TIMERS}, "
+        "and without q that have the code it aborts",
     ),
     Phase.GATHERING: Row(
         _EARLY | {Kind.CARRY, Kind.SHARE},

@@ -83,6 +83,19 @@ def test_the_status_names_a_custodian_that_is_gone_and_nobody_whose_deposit_it_w
         assert (status.phase, status.unpaid, status.missing) == ("enrolling", ("alice", "bob"), ("carol",))
 
 
+def test_no_deposit_is_waited_for_where_no_quorum_will_ever_have_the_code() -> None:
+    """A member that leaves and is not heard again would keep it open, and the status could name nobody."""
+    cluster = Cluster(3, faults=FaultModel.UNANIMOUS)
+    cluster.sessions[CAROL].enrols = "left"
+    cluster.propose(0, **{**TERMS, "custodian": "alice"})
+    cluster.settle()
+    cluster.down = {CAROL}
+    for _ in range(3):
+        cluster.wait(5000)
+    assert cluster.aborted().reason == "at most 2 members have the code, and a quorum is 3"
+    assert [core.status() for core in cluster.cores[:CAROL]] == [(), ()]
+
+
 def test_enrolment_waits_for_the_deposits_and_names_who_has_not_paid() -> None:
     cluster = enrolling()
     (status,) = cluster.cores[1].status()

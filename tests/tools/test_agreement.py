@@ -110,7 +110,7 @@ def custody():
 
 
 def without_a_quorum(**terms):
-    """Two have not the code, which ends it."""
+    """Two have not the code, which ends it; nobody has paid."""
     cluster = Cluster(4, fast=False)
     for place in (2, 3):
         cluster.sessions[place].enrols = "left"
@@ -160,6 +160,7 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "too few ballots": (election, {"seal": "open", "votes": (None, None, None), "players_min": 2}),
     "custody": (custody, {}),
     "too few have the code": (without_a_quorum, {}),
+    "too few have the code, and nobody has paid": (without_a_quorum, {"custodian": "bob", "deposit": Fraction(7)}),
     **{f"{seal}, draining": (draining, {"seal": seal}) for seal in SEALS[1:]},
 }
 CASES = {name: case for name, case in CASES.items() if case[1].get("cheat") != "crash"}
