@@ -153,12 +153,8 @@ class Session:
 
     @property
     def late(self) -> tuple[MemberId, ...]:
-        """Whose clocks have yet to run out in this phase, in roster order, once that of one member has.
-
-        Who has left keeps the time of the enrolment still, and of nothing behind it.
-        """
-        enrolling = self.phase is Phase.ENROLLING
-        return self._timers.awaited(self.roster.ids if enrolling else self.enrolment.followers)
+        """Whose clocks have yet to run out in this phase, in roster order, once that of one member has."""
+        return self._timers.awaited(self.enrolment.followers)
 
     @property
     def statement(self) -> AttestEntry | None:
