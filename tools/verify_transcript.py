@@ -58,11 +58,6 @@ def decode(data, shape=""):
     return value
 
 
-def line(ballot):
-    with suppress(Exception):  # what is no ballot is passed over
-        return decode(ballot)[2]
-
-
 def climb(node, index, count, path):
     width, left = count, list(path)
     while width > 1:
@@ -179,9 +174,8 @@ class Session:
                 check_proof("mechdesign/share/1", said, [row], challenge, response)
                 found[place + 1] = split(points)
             self.guilty |= {who} if place + 1 not in found else set()
-        places = sorted(found)[: self.p.threshold]
-        held = [(x, weigh(lagrange(places, 0), [found[i][at] for i in places])) for at, x in enumerate(dealt)]
-        return held if len(found) >= self.p.threshold else None
+        held = sorted(found)[: self.p.threshold] if len(found) >= self.p.threshold else None
+        return held and [(x, weigh(lagrange(held, 0), [found[i][at] for i in held])) for at, x in enumerate(dealt)]
 
     def opened(self, step, who, sealed, secret, salt=b"", padded=b""):
         where = self.roster, self.epoch.to_bytes(4, "big"), self.id, step.to_bytes(4, "big"), who, salt, padded
@@ -195,6 +189,10 @@ class Session:
             demand(whole or secret is None, "garbage in a valid dealing")
             return padded[4:end] if whole else None
         return self.guilty.add(who) or self.p.default
+
+    def ballot(self, data):
+        with suppress(Exception):  # what is no ballot is passed over
+            return decode(data)[2:8]
 
     def end(self, entries):
         said, p, name, given, self.coin, step = self.collect(entries), self.p, self.name, {}, b"", 0
@@ -210,7 +208,7 @@ class Session:
         if len(self.players) < (self.q if p.rolled else p.players_min) or few or forced or p.custodian in gone:
             return "aborted: too few take part, or no outcome can be certified"
         alone, proved = self.full == AUCTION and not p.rolled, entries[-1].kind == EVIDENCE
-        seen = alone or any(said[k] and k[0] in (OPEN, SHARE, ATTEST) for k in said)  # else it may wait for seals
+        seals = not alone and not any(said[k] and (k[0] in (OPEN, SHARE, ATTEST) or "opening" in k) for k in said)
         for step in range(1001):
             kind = next((k for k in PHASES if (k, step) in said or ran(PHASES[k])), 0)
             if alone:
@@ -220,7 +218,7 @@ class Session:
             waits = (followers if kind == COIN else set(self.players) if alone else set()) - set(heard)
             few, guilty = kind == COIN and len(dealt) <= self.b, self.guilty & {*self.players}
             shut = kind not in (0, CARRY) and not (waits and (few or not ran(PHASES[kind])))
-            if "abort" in p.sanctions and step == 0 and kind != REPORT and (guilty or (proved and not (shut and seen))):
+            if "abort" in p.sanctions and step == 0 and kind != REPORT and (guilty or (proved and (not shut or seals))):
                 return f"aborted: while nothing showed, {'a player cheated' if guilty else 'by an unjudged proof'}"
             if not shut:
                 break
@@ -239,9 +237,11 @@ class Session:
                     given |= {x.dealer: self.opened(step, x.dealer, x, secret) for x, secret in pairs}
                 parts = [part for x, secret in pairs for part in (x.context, x.name, secret)]
                 self.coin = digest("mechdesign/coin/1", self.committee, *parts) if kind == COIN else b""
-        cast = lambda: {line(x) for k in said if k[0] == CARRY for _, y in said[k].values() for x in y} - {None}
+        cast = {self.ballot(x) for k in said if k[0] == CARRY for _, y in said[k].values() for x in y} - {None}
+        last = {x[0]: x for x in sorted(cast, key=lambda x: x[4]) if sum(x[::4] == y[::4] for y in cast) == 1}.values()
         shut = p.seal == "open" or ran("opening") or len(said.get((SHARE, 0), {})) >= p.threshold
-        if p.rolled and not said[ATTEST,] and shut and (ran("gathering") or len(cast()) == p.rolled):
+        shut = (shut or not any(x[5] and self.deals(SEAL, 0, *x[1::4]) for x in last)) and not said[ATTEST,]
+        if p.rolled and shut and (ran("gathering") or len({x[0] for x in cast}) == p.rolled):
             return "aborted: too few gave a report"
         waits, told = followers - set(said[ATTEST,]), list(said[ATTEST,].values())
         best, step = max(told, key=told.count, default=[]), max(step - 1, 0)

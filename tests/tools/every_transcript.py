@@ -23,10 +23,13 @@ from mechdesign.decision import messages, session
 from mechdesign.decision.record import MAGIC, Record
 from mechdesign.group.block import check_inclusion
 from mechdesign.kernel.crypto import Ed25519
-from mechdesign.kernel.errors import MechanismError, VerificationError
+from mechdesign.kernel.errors import VerificationError
 
 SCRIPT = Path(os.environ.get("SECOND_VERIFIER", Path(__file__).parents[2] / "tools" / "verify_transcript.py"))
 _FAILED = pytest.ExitCode.TESTS_FAILED
+_BROKEN = ("test_a_fault_that_is_put_in_is_found", "test_one_payment_that_is_counted_twice_is_found")
+"""Tests whose members have broken rules, so that what they end with is not what it should be."""
+
 
 _made: dict[bytes, tuple[bytes, str, str]] = {}
 """What sessions of this process ended with, by digest: the transcript, what the members say of it, and which test."""
@@ -42,7 +45,7 @@ def _test() -> str:
 def _noting(make: Callable[..., Any]) -> Callable[..., Any]:
     def noted(*given: Any, **named: Any) -> Any:
         made = make(*given, **named)
-        if made.transcript and getattr(made, "agrees", True):
+        if made.transcript and getattr(made, "agrees", True) and not any(name in _test() for name in _BROKEN):
             decided = isinstance(made, messages.Decided)
             said = f"{made.verdict}: /{made.digest.hex()[:16]}" if decided else "aborted: /"
             _made.setdefault(hashlib.sha256(made.transcript).digest(), (made.transcript, said, _test()))
@@ -77,7 +80,9 @@ def _ours(data: bytes) -> str | None:
     """
     try:
         told = verify_transcript_file(data).data
-    except MechanismError:
+    except VerificationError as error:
+        if error.check != "code":
+            raise
         return None
     return f"{told['verdict']}: /{told['digest'].hex()[:16]}"
 

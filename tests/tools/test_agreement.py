@@ -15,7 +15,7 @@ import pytest
 from mechdesign.cli.auditing import Auditor
 from mechdesign.cli.verify import verify_transcript_file
 from mechdesign.decision.custody.receipts import ReceiptEntry
-from mechdesign.decision.entries import Kind
+from mechdesign.decision.entries import EvidenceEntry, Kind
 from mechdesign.decision.epoch import DRAIN_MS
 from mechdesign.decision.transcript import audit
 from mechdesign.group.messages import ViewChanging
@@ -31,6 +31,7 @@ from mechdesign.player import silent, truthful
 from mechdesign.testing.electorate import Electorate
 from mechdesign.testing.misbehaviour import KINDS, misbehave
 from mechdesign.testing.stacks import StackCluster, phases
+from tests.decision.test_exclude import equivocation
 from tests.decision.toys import Cluster, Plan
 
 SCRIPT = Path(__file__).parents[2] / "tools" / "verify_transcript.py"
@@ -119,6 +120,20 @@ def without_a_quorum(**terms):
     return cluster.aborted().transcript
 
 
+def convicted_while_it_stays_shut():
+    """Nobody shares, and a proof comes when two clocks have run out: that ends nothing, since all is sealed."""
+    cluster = Cluster(4, fast=False, twist=lambda place, said: [] if said.kind == Kind.SHARE else [said])
+    proposal = cluster.propose(seal="threshold", sanctions=("abort",), deposit=Fraction(7))
+    cluster.settle()
+    cluster.now += 5 * proposal.open_ms * 1000
+    for place in (0, 1):
+        cluster.route(place, cluster.cores[place].tick(cluster.now))
+    cluster.settle()
+    cluster.order(0, Kind.EVIDENCE, EvidenceEntry(equivocation(cluster, 3).data).encoded)
+    cluster.wait(0)
+    return cluster.aborted().transcript
+
+
 def draining(seal):
     """The members change, and do not wait for a session that a player keeps open for ever."""
     cluster = Cluster(4, fast=False, twist=lambda place, said: [] if (place, said.kind) == (3, Kind.SEAL) else [said])
@@ -158,6 +173,8 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     "open election": (election, {"seal": "open"}),
     "sealed election": (election, {"seal": "threshold"}),
     "too few ballots": (election, {"seal": "open", "votes": (None, None, None), "players_min": 2}),
+    "too few sealed ballots": (election, {"seal": "threshold", "votes": (None, None, None), "players_min": 2}),
+    "convicted while it stays shut": (convicted_while_it_stays_shut, {}),
     "custody": (custody, {}),
     "too few have the code": (without_a_quorum, {}),
     "too few have the code, and nobody has paid": (without_a_quorum, {"custodian": "bob", "deposit": Fraction(7)}),
