@@ -13,6 +13,10 @@ _VIEW: dict[str, Any] = {"view": True}
 _ABORT: dict[str, Any] = {"deposit": Fraction(6), "sanctions": (Sanction.FORFEIT, Sanction.ABORT)}
 _DEFAULT: dict[str, Any] = {"deposit": Fraction(6), "sanctions": (Sanction.DEFAULT_REPORT, Sanction.FORFEIT)}
 _EXCLUDE: dict[str, Any] = {"deposit": Fraction(6), "sanctions": (Sanction.FORFEIT, Sanction.EXCLUDE)}
+_MONEY: dict[str, Any] = {"deposit": Fraction(6), "sanctions": (Sanction.FORFEIT,)}
+_HONEST: dict[str, Any] = {**_MONEY, "custodian": "alice", "outside": True}
+_LYING: dict[str, Any] = {**_MONEY, "custodian": "carol", "outside": True}
+_PAYING: dict[str, Any] = {"asks": 0, "start": "paying"}
 _BALLOT: dict[str, Any] = {"rolled": 1, "start": "gathering"}
 _DOUBT: dict[str, Any] = {"start": "opening", "doubt": True}
 
@@ -27,6 +31,7 @@ SHORT: tuple[Case, ...] = (
     Case("n = 3, commitments, from a second ask on", 3, 1, _COMMIT, asks=2, start="again"),
     Case("n = 4, dealings that two shares open, from opening on", 4, 1, _DEAL, threshold=2, start="opening"),
     Case("n = 3, dealings and a coin, from tossing on", 3, 1, _DEAL, toss=True, start="tossing"),
+    Case("n = 3, a lying custodian, from paying on", 3, 1, _OPEN, **_LYING, **_PAYING),
 )
 """What the tests search."""
 
@@ -71,6 +76,29 @@ LONG: tuple[Case, ...] = (
         start="gathering",
         doubt=True,
     ),
+    Case("n = 3, an honest custodian, from paying on", 3, 1, _OPEN, **_HONEST, **_PAYING),
+    Case("n = 3, an honest custodian", 3, 1, _OPEN, asks=0, **_HONEST),
+    Case("n = 3, a lying custodian", 3, 1, _OPEN, asks=0, **_LYING),
+    Case("n = 3, two liars, a lying custodian, from paying on", 3, 2, _OPEN, **_LYING, **_PAYING),
+    Case(
+        "n = 3, an honest custodian that plays, from paying on", 3, 1, _OPEN, **{**_HONEST, "outside": False}, **_PAYING
+    ),
+    Case("n = 3, a lying custodian that plays, from paying on", 3, 1, _OPEN, **{**_LYING, "outside": False}, **_PAYING),
+    Case(
+        "n = 3, an honest custodian, deposits in parts, from paying on", 3, 1, _OPEN, parts=True, **_HONEST, **_PAYING
+    ),
+    Case("n = 3, a lying custodian, deposits in parts, from paying on", 3, 1, _OPEN, parts=True, **_LYING, **_PAYING),
+    Case(
+        "n = 3, a lying custodian, commitments, a change of the view, from paying on",
+        3,
+        1,
+        _COMMIT,
+        start="paying",
+        **_LYING,
+        **_VIEW,
+    ),
+    Case("n = 3, a lying custodian, from paying on, in doubt", 3, 1, _OPEN, doubt=True, **_LYING, **_PAYING),
+    Case("n = 3, an honest custodian, from paying on, in doubt", 3, 1, _OPEN, doubt=True, **_HONEST, **_PAYING),
     Case("n = 3, dealings, convicts abort, from opening on, in doubt", 3, 1, _DEAL, **_ABORT, **_DOUBT),
     Case("n = 4, dealings, from opening on, in doubt", 4, 1, _DEAL, **_DOUBT),
     Case("n = 3, commitments, in doubt", 3, 1, _COMMIT, doubt=True),

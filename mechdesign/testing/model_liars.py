@@ -12,6 +12,7 @@ from functools import cache
 from mechdesign.decision.ask import Ask
 from mechdesign.decision.ballots.gathering import Gathering
 from mechdesign.decision.coin import contribute
+from mechdesign.decision.custody.receipts import ReceiptEntry
 from mechdesign.decision.dealt import Dealt, SealedAsk, Tossing
 from mechdesign.decision.entries import (
     AttestEntry,
@@ -43,6 +44,7 @@ from mechdesign.group.roster import Roster
 from mechdesign.kernel.crypto import KeyedHash, MemberId
 from mechdesign.kernel.wire import DIGEST_BYTES, digest
 from mechdesign.testing.model_ballots import carriages, lines_of
+from mechdesign.testing.model_custody import receipts, strange_receipts
 from mechdesign.testing.model_world import REPORT_BYTES, Entropy, World, sealing_key, session_of
 
 __all__ = ["Saying", "is_garbage", "junk", "prompt", "sayings"]
@@ -100,10 +102,13 @@ def junk(world: World, place: int) -> Iterator[Saying]:
             (Kind.REPORT, ReportEntry(session.id, step - 1, None)),
             (Kind.SHARE, ShareEntry(session.id, step - 1, b"of the step before")),
         ]
-    if session.phase is not Phase.ENROLLING:
+    if session.phase is not Phase.ENROLLING or member not in session.proposal.asked:
         strays.append((Kind.ENROL, EnrolEntry(session.id)))
     if not session.hidden:
         strays.append((Kind.TIMER, TimerEntry(session.id, 0, DRAINING)))
+    if world.case.custodian:
+        strays += [(Kind.RECEIPT, said) for said in strange_receipts(world, session)]
+        strays += [(Kind.RECEIPT, replace(said, session=other)) for _, said in receipts(world, session)]
     if (statement := session.statement) is not None:
         strays.append((Kind.ATTEST, replace(statement, position=statement.position + 1)))
     if session.phase is Phase.OPENING:
@@ -137,6 +142,8 @@ def _menu(world: World, session: Session, place: int) -> Iterator[tuple[str, Kin
     if session.phase is Phase.GATHERING:
         for label, carried in carriages(session.setting):
             yield f"carries {label}", Kind.CARRY, carried
+    for label, received in receipts(world, session) if world.case.custodian else ():
+        yield f"has received {label}", Kind.RECEIPT, received
     if "leave" in abuses:
         yield "leaves", Kind.DECLINE, DeclineEntry(session.id, "no such code", follows=False)
     if "timer" in abuses:
@@ -156,7 +163,8 @@ def _by_phase(session: Session, place: int) -> Iterator[tuple[str, Kind, EntryVa
     here, ask, member = (session.id, session.step), session.ask, session.roster.ids[place]
     match session.phase:
         case Phase.ENROLLING:
-            yield "", Kind.ENROL, EnrolEntry(session.id)
+            if member in session.proposal.asked:
+                yield "", Kind.ENROL, EnrolEntry(session.id)
             yield "", Kind.DECLINE, DeclineEntry(session.id, "not now", follows=True)
         case Phase.SEALING if isinstance(ask, Ask | SealedAsk) and member in ask.of:
             for label, sealed in _sealed(session, place):
@@ -191,7 +199,11 @@ def _is_void(world: World, session: Session, member: MemberId, said: EntryValue)
     ask = session.ask
     match said:
         case EnrolEntry() | DeclineEntry(follows=True):
-            return session.phase is not Phase.ENROLLING or member in session.enrolment.answers
+            heard = session.enrolment.answers if member in session.proposal.asked else session.enrolment.equipped
+            return session.phase is not Phase.ENROLLING or member in heard or member in session.left
+        case ReceiptEntry(player=player, reference=reference):
+            holds = session.proposal.custodian == session.roster.name(member) and player in session.proposal.asked
+            return session.phase is not Phase.ENROLLING or not holds or reference in session.enrolment.cover._references
         case DeclineEntry():
             said_before = member in session.enrolment.equipped or member in session.left
             return said_before or member in session.tally.said

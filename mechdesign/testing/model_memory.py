@@ -17,6 +17,7 @@ from unittest.mock import patch
 
 from mechdesign.decision import core, setting, vault, voice
 from mechdesign.decision.ballots.gathering import Said
+from mechdesign.decision.books import Balance, Due, Purse
 from mechdesign.decision.certificate import Certificate, Entry
 from mechdesign.decision.entries import AttestEntry
 from mechdesign.decision.proposal import Proposal
@@ -36,6 +37,7 @@ __all__ = ["freeze", "remembering", "thaw"]
 _FROZEN = frozenset(
     {
         AttestEntry,
+        Balance,
         Broadcast,
         Case,
         Certificate,
@@ -43,12 +45,14 @@ _FROZEN = frozenset(
         Dealing,
         Delay,
         Delivered,
+        Due,
         EncryptionKey,
         Entropy,
         Entry,
         Flow,
         Fraction,
         Proposal,
+        Purse,
         Roster,
         Said,
         Secret,

@@ -6,10 +6,12 @@ from typing import Any
 from mechdesign.decision.ask import Ask
 from mechdesign.decision.ballots.gathering import Gathering
 from mechdesign.decision.core import DecisionCore
+from mechdesign.decision.custody.receipts import ReceiptEntry
 from mechdesign.decision.dealt import Dealt, SealedAsk, Tossing
 from mechdesign.decision.entries import (
     CarryEntry,
     CoinEntry,
+    DeclineEntry,
     EnrolEntry,
     Kind,
     OpenEntry,
@@ -29,6 +31,7 @@ from mechdesign.group.messages import Broadcast, Delivered, ViewChanging
 from mechdesign.group.roster import FaultModel
 from mechdesign.kernel.crypto import MemberId
 from mechdesign.testing.model_ballots import gathered, lines_of, what_counts
+from mechdesign.testing.model_custody import check_books, check_players, check_unpaid, waiting_receipts
 from mechdesign.testing.model_liars import is_garbage, junk
 from mechdesign.testing.model_world import (
     Heard,
@@ -63,6 +66,8 @@ def check(world: World) -> None:
         if guilty & {world.name(honest) for honest in world.honest}:
             raise Violation(f"{sorted(guilty)} convicted, an honest member among them")
     _check_shares(world)
+    if world.case.custodian:
+        check_unpaid(world)
 
 
 def _check_shares(world: World) -> None:
@@ -104,6 +109,10 @@ def check_close(before: World, after: World) -> None:
         Violation: they did, or an opening was left out.
     """
     session, last, now = session_of(before), after.log[-1], session_of(after)
+    if after.case.custodian and session is not None:
+        check_players(session, after)
+        if now is None:
+            check_books(after)
     if session is None or isinstance(last, ViewChanging) or _is_aborted(after):
         return
     if session.phase in (Phase.SEALING, Phase.TOSSING):
@@ -215,7 +224,7 @@ def follow_late(world: World, log: Sequence[Heard]) -> None:
 
 
 def _words(player: Player) -> dict[bytes, bytes]:
-    own = (Kind.PROPOSE, Kind.TIMER)  # said by the wish of its party, and by its clock
+    own = (Kind.PROPOSE, Kind.TIMER, Kind.RECEIPT)  # said by the wish of its party, by its clock, and for its money
     return {key: said.data for key, said in player.said.items() if said.kind not in own}
 
 
@@ -247,7 +256,7 @@ def rest(world: World) -> str:
 # What a member knows of the log
 
 _PARTS = (
-    *("phase", "enrolment", "step", "seals", "ballots", "reports"),
+    *("phase", "enrolment", "deposits", "step", "seals", "ballots", "reports"),
     *("shares", "record", "attested", "inputs", "status", "end"),
 )
 
@@ -255,7 +264,8 @@ _PARTS = (
 def _told(player: Player) -> tuple[object, ...]:
     """Everything that the log has told a member; see the names in ``_PARTS``."""
     core = player.core
-    end = tuple(player.ended), player.ready, core.balances, core.convicts, tuple(player.excluded)
+    books = core.balances, core._epoch.books.dues
+    end = tuple(player.ended), player.ready, *books, core.convicts, tuple(player.excluded)
     session = session_in(core)
     if session is None:
         return (*(None,) * (len(_PARTS) - 1), end)
@@ -265,6 +275,7 @@ def _told(player: Player) -> tuple[object, ...]:
     return (
         (session.phase, session.step, *session._timers.out, *session._timers.overrun),
         (*session.enrolment.answers.items(), *session.enrolment.equipped, *session.left, session.players),
+        (*session.enrolment.cover.received.items(), *session.enrolment.cover._references.items()),
         (type(ask), *session.coins, session.waiting),
         tuple(sealed),
         gathered(ask) if isinstance(ask, Gathering) else None,
@@ -279,7 +290,7 @@ def _told(player: Player) -> tuple[object, ...]:
 
 
 def _seen(status: Any) -> tuple[object, ...]:
-    return (status.session, status.phase, status.step, status.heard, status.asked, status.missing)
+    return (status.session, status.phase, status.step, status.heard, status.asked, status.missing, status.unpaid)
 
 
 # When entries are past
@@ -299,7 +310,7 @@ _STAGES = {Kind.SEAL: Phase.SEALING, Kind.REPORT: Phase.ASKING, Kind.COIN: Phase
 def _is_past(said: Broadcast, session: Session) -> bool:
     """Whether the phase is over in which an entry could count."""
     match parse(said.kind, said.data):
-        case EnrolEntry():
+        case EnrolEntry() | DeclineEntry(follows=True) | ReceiptEntry():
             return session.phase is not Phase.ENROLLING
         case TimerEntry(phase=phase) if phase == DRAINING:
             return not session.hidden
@@ -355,6 +366,8 @@ def rows(world: World, *, waiting: bool = True) -> list[tuple[object, ...]]:
             row += (tuple((said.kind, said.kind in _TOLD_APART and said.key) for said in player.pending),)
             row += (tuple(waiting_ballots(player)),)
             row += phase_clock(player) is not None, world.case.late and change_clock(player) is not None
+        if world.case.custodian:
+            row += _money(world, session, member)
         if session is not None:
             row += _standing(session, member), member in session._timers.out, _said(session, member)
             row += (waiting and session.hidden and member in session._timers.overrun,)
@@ -364,9 +377,21 @@ def rows(world: World, *, waiting: bool = True) -> list[tuple[object, ...]]:
     return rows
 
 
+def _money(world: World, session: Session | None, member: MemberId) -> tuple[object, ...]:
+    """What was received of a member, and while that may be more, in how many parts; in the end what is due to it."""
+    name, core = world.roster.name(member), world.players[0].core
+    if session is None:
+        owed = tuple(due.amount for due in core._epoch.books.dues if due.party == name)
+        return name == world.case.custodian, owed
+    cover = session.enrolment.cover
+    parts = sum(player == member for player in cover._references.values()) if session.phase is Phase.ENROLLING else 0
+    waiting = tuple(waiting_receipts(world, member))
+    return name == world.case.custodian, cover.received.get(member), parts, waiting
+
+
 def _standing(session: Session, member: MemberId) -> object:
     if session.phase is Phase.ENROLLING:
-        return session.enrolment.answers.get(member), member in session.left
+        return session.enrolment.answers.get(member), member in session.left, member in session.enrolment.equipped
     return member in session.players, member in session.left, member in session.enrolment.equipped
 
 

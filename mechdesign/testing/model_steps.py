@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TypeAlias
 
 from mechdesign.decision.entries import DeclineEntry, EnrolEntry, Kind, ReportEntry, SealEntry, TimerEntry, parse
-from mechdesign.decision.phases import DRAINING
+from mechdesign.decision.phases import DRAINING, Phase
 from mechdesign.group.messages import Broadcast, ViewChanging
 from mechdesign.kernel.machine import Instant
+from mechdesign.testing.model_custody import pay, payments
 from mechdesign.testing.model_liars import prompt, sayings
 from mechdesign.testing.model_rules import rows
 from mechdesign.testing.model_world import World, change_clock, hear, ordered, phase_clock, session_of
@@ -18,7 +20,7 @@ __all__ = ["Step", "begun", "honest_steps", "other_steps"]
 Step: TypeAlias = tuple[str, Callable[[World], None]]
 """What a step is called, and what it does to a world."""
 
-_ORDER = ("enrolling", "gathering", "sealing", "asking", "opening", "tossing", "attesting", "again")
+_ORDER = ("enrolling", "paying", "gathering", "sealing", "asking", "opening", "tossing", "attesting", "again")
 
 
 def begun(world: World) -> bool:
@@ -26,7 +28,10 @@ def begun(world: World) -> bool:
     session, start = session_of(world), world.case.start
     if start == _ORDER[0] or (session is None and world.log):
         return True
-    return session is not None and (session.step > 0 or _ORDER.index(session.phase.value) >= _ORDER.index(start))
+    if session is None:
+        return False
+    enrolled = session.phase is Phase.ENROLLING and len(session.enrolment.equipped) == world.case.n
+    return session.step > 0 or _ORDER.index("paying" if enrolled else session.phase.value) >= _ORDER.index(start)
 
 
 def honest_steps(world: World) -> Iterator[Step]:
@@ -57,7 +62,7 @@ def honest_steps(world: World) -> Iterator[Step]:
 
 
 def other_steps(world: World) -> Iterator[Step]:
-    """What liars may do, and the change of the view, which may all never happen."""
+    """What liars may do, what players pay, and the change of the view, which may all never happen."""
     if not begun(world):
         return
     told = rows(world)
@@ -66,6 +71,9 @@ def other_steps(world: World) -> Iterator[Step]:
             continue
         for label, kind, data in sayings(world, place):
             yield f"{world.name(place)} {label}", _lie(place, kind, data)
+    for place, payment in payments(world):
+        if told[place] not in told[:place]:
+            yield f"{world.name(place)} pays {payment.amount}", partial(pay, place=place, payment=payment)
     if len(world.honest) < world.roster.q and "timer" in world.case.abuses and _drains(world):
         yield "a quorum waits no longer", _drain
     if world.case.view and not world.changing:

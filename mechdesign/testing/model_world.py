@@ -19,6 +19,7 @@ from mechdesign.decision.messages import (
     CoinReady,
     Convicted,
     Decided,
+    Decline,
     Defaulted,
     Enrol,
     Enrolled,
@@ -28,6 +29,7 @@ from mechdesign.decision.messages import (
     Submit,
     Toss,
 )
+from mechdesign.decision.phases import Phase
 from mechdesign.decision.proposal import Proposal, Sanction, Seal
 from mechdesign.decision.sealing.threshold import Committee, Context, Dealing, EncryptionKey, verify_dealing
 from mechdesign.decision.session import Session
@@ -81,18 +83,22 @@ class Case:
         liars: how many of them lie, the last ones.
         seal: how reports are sealed.
         threshold: how many shares open what is dealt; as many as a quorum by default.
-        asks: how often the mechanism asks; every time all players, and sealed as the terms say.
+        asks: how often the mechanism asks; every time all players, and sealed as the terms say; never if 0.
         toss: whether the mechanism tosses a coin after that.
         rolled: how many participants play that are no members; none where members do.
         fails: whether the mechanism fails once it has the reports.
         deposit: what players stake.
         sanctions: what happens to convicts.
+        custodian: which member holds the deposits, by name; it lies if it is one of the last. Nobody by default. For
+            sessions that start with enrolling or paying.
+        outside: whether the custodian is the one member that is not asked.
+        parts: whether a deposit may be paid in two parts.
         late: whether anything can happen between the end of a clock and its entry in the log, and between the entries
             by which members say that they wait no longer for the session to end.
         view: whether a change of the view can be ordered.
         abuses: what liars do beside staying silent or doing what they should, see ``model_liars.py``.
         start: the first phase in which anybody misbehaves, declines, passes, or sees its clock run out, or ``again``
-            for the second step; before it everybody is prompt.
+            for the second step, or ``paying`` for when all have enrolled; before it everybody is prompt.
         doubt: whether to see too that states that are taken for one have the same states behind them; many times
             slower.
     """
@@ -108,6 +114,9 @@ class Case:
     fails: bool = False
     deposit: Fraction = Fraction(0)
     sanctions: tuple[Sanction, ...] = (Sanction.RECOMPUTE,)
+    custodian: str = ""
+    outside: bool = False
+    parts: bool = False
     late: bool = False
     view: bool = False
     abuses: tuple[str, ...] = ("false", "garbage", "early", "leave", "timer", "proof")
@@ -227,18 +236,23 @@ class Player:
                 setting = self.core.setting(session)
                 assert setting is not None  # it has just been proposed
                 given = handed(setting, self.place) if self.case.rolled else ()
-                return [Enrol(session), *([Carry(session, given)] if given else [])]
+                asked = self.core._me in setting.proposal.asked
+                joins = Enrol(session) if asked else Decline(session, "", follows=True)
+                return [joins, *([Carry(session, given)] if given else [])]
             case Enrolled(session=session, players=players):
                 self.asked = tuple(member for member, _ in players)
-                return self._ask(session, 0)
+                return self._ask(session, 0) if self.case.asks else [self._attest(session, session)]
             case Answers(session=session, step=step) if step + 1 < self.case.asks:
                 return self._ask(session, step + 1)
             case Answers(session=session) if self.case.toss:
                 return [Toss(session, self.case.asks)]
             case Answers(session=session, inputs=inputs) | CoinReady(session=session, inputs=inputs):
-                verdict = Verdict.FAILED if self.case.fails else Verdict.SETTLED
-                return [Attest(session, verdict, digest("mechdesign/model-outcome/1", inputs), ())]
+                return [self._attest(session, inputs)]
         return []
+
+    def _attest(self, session: bytes, inputs: bytes) -> Attest:
+        verdict = Verdict.FAILED if self.case.fails else Verdict.SETTLED
+        return Attest(session, verdict, digest("mechdesign/model-outcome/1", inputs), ())
 
     def _ask(self, session: bytes, step: int) -> list[Any]:
         # A member that left is told nothing more, and whoever did not enrol is not asked.
@@ -248,17 +262,24 @@ class Player:
 
 @dataclass(slots=True)
 class World:
-    """A state: the honest members, and the log that they heard."""
+    """A state: the honest members, and the log that they heard; and how long that was when enrolment closed."""
 
     case: Case
     players: list[Player]
     log: list[Heard] = field(default_factory=list)
     changing: bool = False
+    closed: int | None = None
 
     @property
     def roster(self) -> Roster:
         """The group's."""
         return self.case.roster
+
+    @property
+    def asked(self) -> tuple[MemberId, ...]:
+        """Who may play, of the members."""
+        without = self.case.custodian if self.case.outside else ""
+        return tuple(member for member in self.roster.ids if self.roster.name(member) != without)
 
     @property
     def honest(self) -> range:
@@ -305,12 +326,13 @@ def first(case: Case) -> World:
         version=1,
         code=bytes(32),
         parameters="{}",
-        asked=case.roster.ids,
+        asked=world.asked,
         seal=case.seal,
         threshold=case.opens,
         report_bytes=REPORT_BYTES,
         deposit=case.deposit,
         sanctions=case.sanctions,
+        custodian=case.custodian,
         default_report=b"none" if Sanction.DEFAULT_REPORT in case.sanctions else None,
         decimals=0,
         roll=electorate(case.rolled).roll.root if case.rolled else b"",
@@ -342,6 +364,9 @@ def hear(world: World, heard: Heard) -> None:
     world.changing |= isinstance(heard, ViewChanging)
     for each in world.players:
         each.route(each.core.receive(heard, 0))
+    session = session_of(world)
+    if world.closed is None and (world.players[0].ended if session is None else session.phase is not Phase.ENROLLING):
+        world.closed = len(world.log)
 
 
 def session_of(world: World) -> Session | None:

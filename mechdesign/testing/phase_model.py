@@ -38,6 +38,7 @@ from multiprocessing import get_context
 from typing import TypeAlias
 
 from mechdesign.testing.model_cases import LONG, SHORT
+from mechdesign.testing.model_custody import pay_out
 from mechdesign.testing.model_memory import freeze, remembering, thaw
 from mechdesign.testing.model_rules import check, check_close, clear, count_junk, follow_late, name, rest
 from mechdesign.testing.model_steps import begun, honest_steps, other_steps
@@ -108,6 +109,9 @@ class _Search:
             if not any(honest_steps(world)):
                 end = rest(world)
                 self.found.ends[end] = self.found.ends.get(end, 0) + 1
+        if self.case.custodian and world.players[0].ended:
+            with self._after(number, "all is paid out"):
+                pay_out(partial(thaw, data))
         if begun(world):
             with self._after(number, "junk"):
                 count_junk(partial(thaw, data))

@@ -16,7 +16,9 @@ from mechdesign.decision.ballots import gathering
 from mechdesign.decision.ballots.gathering import Gathering
 from mechdesign.decision.bench import Bench
 from mechdesign.decision.core import DecisionCore
+from mechdesign.decision.custody.cover import Cover
 from mechdesign.decision.docket import Docket
+from mechdesign.decision.enrolment import Enrolment
 from mechdesign.decision.entries import Kind
 from mechdesign.decision.epoch import Epoch
 from mechdesign.decision.ledger import Ledger
@@ -73,6 +75,9 @@ def test_all_that_is_asked_for_is_searched_from_the_beginning() -> None:
     assert {case.n for case in whole if case.toss} == {case.n for case in whole if case.rolled} == {3, 4}
     assert {case.seal for case in whole if case.rolled and case.n == 3} == {Seal.OPEN, Seal.THRESHOLD}
     assert any(case.asks == 2 for case in whole)
+    held = {(case.custodian, case.start, case.outside) for case in LONG if case.custodian}
+    assert held >= {(who, *how) for who in ("alice", "carol") for how in (("enrolling", True), ("paying", False))}
+    assert {case.custodian for case in LONG if case.parts} == {"alice", "carol"}
     assert all(case.abuses == Case("", 3, 1, Seal.OPEN).abuses for case in LONG)
     assert len({replace(case, name="") for case in LONG}) == len({case.name for case in LONG}) == len(LONG)
     assert set(SHORT) < set(LONG)
@@ -389,6 +394,76 @@ def confused(monkeypatch: pytest.MonkeyPatch) -> Case:
     return Case("", 3, 1, Seal.THRESHOLD, toss=True, start="tossing", abuses=())
 
 
+PAID: dict[str, Any] = {"asks": 0, "outside": True, "deposit": Fraction(6), "sanctions": (Sanction.FORFEIT,)}
+
+
+def trusting(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """Whoever wants to take part plays, whatever its custodian has received."""
+    wants = property(lambda self: tuple(who for who in self.setting.proposal.asked if self.answers.get(who)))
+    monkeypatch.setattr(Enrolment, "enrolled", wants)
+    return Case("", 3, 1, Seal.OPEN, custodian="carol", start="paying", abuses=("timer",), **PAID)
+
+
+def exclusive(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """Where not all have paid, the last one that has does not play."""
+    enrolled: Callable[..., tuple[MemberId, ...]] = vars(Enrolment)["enrolled"].fget
+
+    def fewer(self: Enrolment) -> tuple[MemberId, ...]:
+        found = enrolled(self)
+        return found[:-1] if self.lacking else found
+
+    monkeypatch.setattr(Enrolment, "enrolled", property(fewer))
+    return Case("", 3, 1, Seal.OPEN, custodian="alice", start="paying", abuses=("timer",), **PAID)
+
+
+def careless(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """A payment counts as often as the custodian says it."""
+    take: Callable[..., bool] = Cover.take
+
+    def again(self: Cover, *given: Any) -> bool:
+        self._references.clear()
+        return take(self, *given)
+
+    monkeypatch.setattr(Cover, "take", again)
+    return Case("", 3, 1, Seal.OPEN, custodian="carol", start="paying", abuses=(), **PAID)
+
+
+def credulous(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """Anybody's receipts count."""
+    take: Callable[..., bool] = Cover.take
+
+    def anybody(self: Cover, sender: MemberId, said: Any) -> bool:
+        custodian = self.setting.roster.named(self.setting.proposal.custodian)
+        assert custodian is not None
+        return take(self, custodian.id, said)
+
+    monkeypatch.setattr(Cover, "take", anybody)
+    return Case("", 3, 1, Seal.OPEN, custodian="alice", start="paying", abuses=(), **PAID)
+
+
+def belated(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """A receipt still counts behind the close of the enrolment."""
+    row = PHASES[Phase.ATTESTING]
+    monkeypatch.setitem(PHASES, Phase.ATTESTING, replace(row, counts=row.counts | {Kind.RECEIPT}))
+    return Case("", 3, 1, Seal.OPEN, custodian="carol", start="paying", abuses=("timer",), **PAID)
+
+
+def thrifty(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """What the custodian has received is not booked: only what flowed is."""
+    monkeypatch.setattr(Cover, "named", ())
+    return Case("", 3, 1, Seal.OPEN, custodian="carol", start="paying", abuses=("timer",), **PAID)
+
+
+def patient(monkeypatch: pytest.MonkeyPatch) -> Case:
+    """Deposits are waited for where no quorum will ever have the code."""
+
+    def heard(self: Enrolment) -> tuple[MemberId, ...]:
+        return tuple(member for member, wants in self.answers.items() if not wants or self.cover.holds(member))
+
+    monkeypatch.setattr(Enrolment, "heard", property(heard))
+    return Case("", 3, 1, Seal.OPEN, custodian="alice", abuses=("leave",), **PAID)
+
+
 @pytest.mark.parametrize(
     ("fault", "text"),
     [
@@ -418,6 +493,14 @@ def confused(monkeypatch: pytest.MonkeyPatch) -> Case:
         (regretful, "it ended though reports or a coin had shown: carol was convicted of false-dealing"),
         (cautious, "2 honest members have shared, 2 shares open, and nothing is open"),
         (confused, "convicted, an honest member among them"),
+        (trusting, r"\['(alice|bob)'.* play, and the log holds no full receipt"),
+        (exclusive, r"\['(bob|carol)'\] enrolled and paid in time, and do not play|1 enrolled and paid in time"),
+        (careless, "has received (all|too little) of .* again of carol counted"),
+        (credulous, "has received all of bob again of carol counted"),
+        (belated, "has received all of .* again of carol counted"),
+        (thrifty, r"are in the books, and by the log it is .* of CUSTODY|are in the books, and by the log it is 6"),
+        # It takes seconds; in short tests/decision/test_custodian.py holds the rule.
+        pytest.param(patient, r"stalled in enrolling, and the status names \(\)", marks=pytest.mark.long),
         (rash, "it aborted as if carol were convicted of early-share, and nobody was"),
     ],
 )
