@@ -19,6 +19,7 @@ def test_memory_and_journal_are_flat_over_a_thousand_rounds():
     assert max(look.own for look in looks) <= 20
 
 
+@pytest.mark.long
 def test_with_a_liar_that_floods_and_a_member_that_comes_and_goes_what_is_held_stays_below_a_fixed_number():
     looks = list(besieged(520, 16, kept=16))
     assert max(look.held for look in looks) <= BESIEGED_HELD_MAX

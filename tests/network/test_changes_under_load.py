@@ -4,12 +4,15 @@ import time
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from tests.network.extent import LONG, drawn_seed
 from tests.network.speakers import Speakers
 
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace")
 
 
+@pytest.mark.long
 def test_a_room_grows_from_one_member_and_shrinks_while_all_say_words_and_some_are_killed(tmp_path: Path) -> None:
     random = Random(drawn_seed())
     grown = len(NAMES) if LONG else 4

@@ -41,6 +41,7 @@ def test_it_would_if_patience_had_no_end(seed, monkeypatch):
     assert "rounds after it was said" in str(run_seed(seed).violation)
 
 
+@pytest.mark.long
 def test_a_group_that_became_slower_in_rounds_is_found_out_though_no_second_is_lost(monkeypatch):
     assert draw(SLOW_LINK).load
     assert draw(SLOW_LINK).slow_links

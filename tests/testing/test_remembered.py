@@ -21,7 +21,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("kind", mostly_long(KINDS, short=2))
+@pytest.mark.parametrize("kind", mostly_long(KINDS, short=1))
 def test_a_run_is_the_same_whether_reading_is_remembered_or_not(monkeypatch, kind):
     seed = next(seed for seed in count() if KINDS[kind](draw(seed)))
     remembered = run_seed(seed)
